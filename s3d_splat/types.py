@@ -1,0 +1,170 @@
+"""The values that flow between the stages: frozen, with shapes and units, without behaviour.
+
+Conventions, everywhere: OpenCV camera axes (x right, y down, z forward); pixel centres at +0.5; `T_dst_src` maps points of
+`src` into `dst`; quaternions are `wxyz`; lengths are in metres (the scene folder's world, never recentred or rescaled);
+colours are RGB in 0..1 unless a field says uint8; instance id 0 means "none", class id 0 means "unlabelled".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """One pinhole camera without distortion; focal lengths and principal point in pixels."""
+
+    T_world_camera: Float[Tensor, "4 4"]
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Lens:
+    """Radial and tangential distortion (OpenCV's k1 k2 p1 p2) of the camera that took an image; undone at loading."""
+
+    k1: float
+    k2: float
+    p1: float
+    p2: float
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One posed image of a scene folder; the files are read by `io`, on demand."""
+
+    file_path: str  # as written in transforms.json, relative to the scene folder, such as "images/0001.png"
+    camera: Camera  # after undistortion
+    split: Split
+    image_path: Path
+    depth_path: Path | None
+    instance_path: Path | None
+    semantic_path: Path | None
+    lens: Lens | None  # None: the stored images are free of distortion
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The pixels of one frame, undistorted, all of the size of the frame's camera."""
+
+    image: UInt8[Tensor, "h w 3"]
+    depth: Float[Tensor, "h w"] | None  # metres along z, 0 = none
+    instances: Int[Tensor, "h w"] | None  # int32, 0 = unlabelled
+    semantics: Int[Tensor, "h w"] | None  # int32, 0 = unlabelled
+
+
+@dataclass(frozen=True)
+class ProxyGeometry:
+    """Points on the surfaces of the world, from depth or structure from motion."""
+
+    points: Float[Tensor, "n 3"]
+    colours: Float[Tensor, "n 3"]
+    normals: Float[Tensor, "n 3"] | None = None
+    confidence: Float[Tensor, " n"] | None = None
+    instances: Int[Tensor, " n"] | None = None
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """A semantic class of a scene; a stuff class (`is_thing` False) is one instance."""
+
+    id: int
+    name: str
+    is_thing: bool
+
+
+@dataclass(frozen=True)
+class InstanceInfo:
+    """A row of `instances.json`: what the masks with this id show."""
+
+    id: int
+    class_id: int
+    class_name: str
+    is_thing: bool
+    score: float
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene folder, read and checked: what every later stage takes."""
+
+    root: Path
+    frames: tuple[Frame, ...]
+    proxy: ProxyGeometry
+    classes: tuple[ClassInfo, ...]
+    instances: tuple[InstanceInfo, ...]
+
+
+@dataclass(frozen=True)
+class Gaussians:
+    """Decoded splats, ready to be rasterized from one camera (colours may depend on the view they were decoded for)."""
+
+    means: Float[Tensor, "n 3"]
+    log_scales: Float[Tensor, "n 3"]
+    quaternions: Float[Tensor, "n 4"]  # wxyz, any non-zero length
+    opacities: Float[Tensor, " n"]  # 0..1
+    colours: Float[Tensor, "n 3"]
+    features: Float[Tensor, "n c"] | None = None
+
+
+@dataclass(frozen=True)
+class ScreenStatistics:
+    """Where each Gaussian fell on the screen. `means2d` is part of the autograd graph: `retain_grad()` it to drive growth."""
+
+    means2d: Float[Tensor, "n 2"]  # pixels
+    radii: Float[Tensor, " n"]  # pixels, 0 = culled
+
+
+@dataclass(frozen=True)
+class RenderOutput:
+    """One rasterized view. Depth is the expected depth, sum(w z) / alpha, 0 where alpha is 0."""
+
+    colour: Float[Tensor, "h w 3"]
+    alpha: Float[Tensor, "h w"]
+    depth: Float[Tensor, "h w"]
+    features: Float[Tensor, "h w c"] | None  # sum(w f): not divided by alpha
+    screen: ScreenStatistics
+
+
+@dataclass(frozen=True)
+class LabelWeights:
+    """Sparse [Gaussian, label] sums of rendering weights; each (gaussian, label) pair occurs once, in ascending order."""
+
+    gaussian: Int[Tensor, " m"]  # int64
+    label: Int[Tensor, " m"]  # int64
+    weight: Float[Tensor, " m"]
+
+
+@dataclass(frozen=True)
+class InstanceSet:
+    """The objects of a trained scene (`instances.npz`); ids are 1..K in no particular order, 0 = none."""
+
+    anchor_instance: Int[Tensor, " a"]  # int32
+    child_instance: Int[Tensor, "a k"]  # int32; what rendering uses
+    instance_id: Int[Tensor, " K"]  # int32
+    class_id: Int[Tensor, " K"]  # int32, 0 = unknown
+    is_thing: Int[Tensor, " K"]  # int32, 0 or 1
+    score: Float[Tensor, " K"]  # confidence, 0..1
+    size: Int[Tensor, " K"]  # Gaussians that carry the id
+    aabb: Float[Tensor, "K 2 3"]  # lowest and highest corner of its Gaussians' centres, metres
+
+
+@dataclass(frozen=True)
+class PanopticImage:
+    """Per pixel: the instance with the largest accumulated rendering weight, its class and that weight's share."""
+
+    instances: Int[Tensor, "h w"]  # int32, 0 = void
+    semantics: Int[Tensor, "h w"]  # int32, 0 = void
+    confidence: Float[Tensor, "h w"]  # 0..1
