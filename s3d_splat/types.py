@@ -32,8 +32,13 @@ class Camera:
 
 @dataclass(frozen=True)
 class Lens:
-    """Radial and tangential distortion (OpenCV's k1 k2 p1 p2) of the camera that took an image; undone at loading."""
+    """The camera that took an image: radial and tangential distortion (OpenCV's k1 k2 p1 p2), undone at loading, and the focal
+    lengths and principal point (pixels) that belong to it; undistortion changes those too."""
 
+    fx: float
+    fy: float
+    cx: float
+    cy: float
     k1: float
     k2: float
     p1: float

@@ -1,0 +1,1 @@
+"""Pure functions on tensors: transforms, cameras, lenses, neighbours."""

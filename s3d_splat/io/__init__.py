@@ -1,0 +1,1 @@
+"""Scene folder, run folder, PLY and checkpoints: everything that reads or writes files."""

@@ -1,0 +1,117 @@
+"""Image files: reading with a check of type and size, and writing. Pillow decodes; orientation tags are ignored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import UInt8, UInt16
+from PIL import Image
+
+from s3d_splat.errors import S3DError
+from s3d_splat.io.atomic import replacing
+
+Content = Literal["image", "depth", "instances", "semantics"]
+
+# Pillow names 16-bit grey "I" in older versions and "I;16" in newer ones. Labels may be 8-bit, depths may not.
+MODES: dict[Content, tuple[str, ...]] = {
+    "image": ("RGB", "L"),
+    "depth": ("I;16", "I;16B", "I"),
+    "instances": ("I;16", "I;16B", "I", "L"),
+    "semantics": ("I;16", "I;16B", "I", "L"),
+}
+_WANTED: dict[Content, str] = {
+    "image": "an 8-bit RGB or grey image",
+    "depth": "a 16-bit grey PNG (uint16, 0 = none)",
+    "instances": "a 16-bit grey PNG of ids (uint16, 0 = unlabelled)",
+    "semantics": "a 16-bit grey PNG of class ids (uint16, 0 = unlabelled)",
+}
+
+
+def check_image_file(path: Path, content: Content, width: int, height: int, *, where: str) -> None:
+    """Check that a file is there, that its header is that of `content`, and that it has the size of its camera.
+
+    Args:
+        where: names the frame in the message, such as "frame 3 (images/0003.png)".
+
+    Raises:
+        S3DError: missing, unreadable, of another type or size.
+    """
+    with _opened(path, content, where) as image:
+        if image.mode not in MODES[content]:
+            raise S3DError(
+                f"{where}: {path} has pixels of type {image.mode}",
+                why=f"its {content} must be {_WANTED[content]}",
+                fix="convert the file; colours over transparency must be flattened on a background first",
+            )
+        if image.size != (width, height):
+            raise S3DError(
+                f"{where}: {path} is {image.size[0]}x{image.size[1]}, but the camera is {width}x{height}",
+                why="image, depth and masks of a frame are compared pixel by pixel, with the intrinsics of transforms.json",
+                fix="resize the file (nearest neighbour for depth and masks), or correct w, h and intrinsics of the frame",
+            )
+
+
+def check_image_body(path: Path, content: Content, *, where: str) -> None:
+    """Decode a file as fast as its format allows and throw the pixels away, so that a truncated one is found early.
+
+    Raises:
+        S3DError: the file ends early or is damaged.
+    """
+    with _opened(path, content, where) as image:
+        image.draft("L", (image.width // 8, image.height // 8))  # JPEG: every bit is read, but few pixels are made
+        _decode(image, path, content, where)
+
+
+def read_colours(path: Path, *, where: str) -> UInt8[np.ndarray, "h w 3"]:
+    """The pixels of an image. Raises S3DError if it cannot be read."""
+    with _opened(path, "image", where) as image:
+        _decode(image, path, "image", where)
+        return np.array(image.convert("RGB"))
+
+
+def read_counts(path: Path, content: Content, *, where: str) -> UInt16[np.ndarray, "h w"]:
+    """The pixels of a depth or label image. Raises S3DError if it cannot be read."""
+    with _opened(path, content, where) as image:
+        _decode(image, path, content, where)
+        return np.asarray(image).astype(np.uint16)
+
+
+def write_image(path: Path, pixels: UInt8[np.ndarray, "h w *c"] | UInt16[np.ndarray, "h w"]) -> None:
+    """Write 8-bit colours or grey (png, or jpg at quality 95), or 16-bit grey (png), as the suffix of `path` says.
+
+    Raises:
+        S3DError: the file system refuses.
+    """
+    options = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {"compress_level": 3}
+    with replacing(path) as temporary:
+        Image.fromarray(pixels).save(temporary, **options)
+
+
+def _opened(path: Path, content: Content, where: str) -> Image.Image:
+    try:
+        return Image.open(path)
+    except FileNotFoundError:
+        raise S3DError(
+            f"{where}: {path} does not exist",
+            why=f"transforms.json names it as the {content} of the frame",
+            fix="add the file, or take its name (or the whole frame) out of transforms.json",
+        ) from None
+    except (OSError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, content, where, error) from error
+
+
+def _decode(image: Image.Image, path: Path, content: Content, where: str) -> None:
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises SyntaxError for a broken PNG
+        raise _unreadable(path, content, where, error) from error
+
+
+def _unreadable(path: Path, content: Content, where: str, error: Exception) -> S3DError:
+    return S3DError(
+        f"{where}: {path} cannot be read",
+        why=f"it must be {_WANTED[content]}; the decoder says: {error}",
+        fix="write the file again; it is damaged, cut short, or no image",
+    )

@@ -1,0 +1,121 @@
+"""`proxy.ply`: points with colours, and where known normals, confidence and instance."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from s3d_splat.errors import S3DError
+from s3d_splat.io.atomic import replacing
+from s3d_splat.types import ProxyGeometry
+
+_MAKE_PROXY = "make the point cloud again, from depth or structure from motion"
+
+
+def write_proxy(path: Path, proxy: ProxyGeometry) -> None:
+    """Write x y z (float), red green blue (uchar) and, where present, nx ny nz, confidence (float) and instance (int)."""
+    from plyfile import PlyData, PlyElement
+
+    columns: list[tuple[str, str, Tensor]] = []
+    for axis, name in enumerate(("x", "y", "z")):
+        columns.append((name, "f4", proxy.points[:, axis]))
+    if proxy.normals is not None:
+        columns += [(name, "f4", proxy.normals[:, axis]) for axis, name in enumerate(("nx", "ny", "nz"))]
+    colours = (proxy.colours.clamp(0, 1) * 255).round()
+    columns += [(name, "u1", colours[:, axis]) for axis, name in enumerate(("red", "green", "blue"))]
+    if proxy.confidence is not None:
+        columns.append(("confidence", "f4", proxy.confidence))
+    if proxy.instances is not None:
+        columns.append(("instance", "i4", proxy.instances))
+    vertices = np.empty(len(proxy.points), dtype=[(name, kind) for name, kind, _ in columns])
+    for name, _, values in columns:
+        vertices[name] = values.detach().cpu().numpy()
+    with replacing(path) as temporary:
+        PlyData([PlyElement.describe(vertices, "vertex")]).write(str(temporary))
+
+
+def read_proxy(path: Path) -> ProxyGeometry:
+    """Read a point cloud (positions float32 in metres; uchar colours become 0..1, float colours are taken as they are).
+
+    Raises:
+        S3DError: the file is missing, no PLY, shorter or longer than its header says, has no points or no colours, or holds
+            a value that is not finite.
+    """
+    vertices = _read_vertices(path)
+    if len(vertices) == 0:
+        raise S3DError(f"{path} has no points", why="training starts from its points", fix=_MAKE_PROXY)
+    points = _columns(vertices, ("x", "y", "z"), path)
+    colours = _columns(vertices, ("red", "green", "blue"), path)
+    if points is None or colours is None:
+        raise S3DError(
+            f"{path} lacks x y z or red green blue",
+            why="training starts from coloured points",
+            fix=_MAKE_PROXY + "; points without a known colour may be grey",
+        )
+    confidence = _columns(vertices, ("confidence",), path)
+    instances = _columns(vertices, ("instance",), path)
+    colours = colours / 255 if vertices["red"].dtype.kind == "u" else colours
+    if colours.min() < 0 or colours.max() > 1:
+        raise S3DError(f"{path} has colours outside 0..1", why="float colours are not scaled", fix="write colours as uchar")
+    return ProxyGeometry(
+        points=points,
+        colours=colours,
+        normals=_columns(vertices, ("nx", "ny", "nz"), path),
+        confidence=None if confidence is None else confidence[:, 0],
+        instances=None if instances is None else instances[:, 0].to(torch.int32),
+    )
+
+
+def _read_vertices(path: Path) -> np.ndarray:
+    from plyfile import PlyData, PlyParseError
+
+    if not path.is_file():
+        raise S3DError(f"{path} does not exist", why="training starts from its points", fix=_MAKE_PROXY)
+    try:
+        _check_size(path)
+        data = PlyData.read(str(path), mmap=False)
+        return data["vertex"].data
+    except (PlyParseError, KeyError, ValueError, MemoryError, OverflowError, OSError) as error:
+        raise S3DError(f"{path} cannot be read as a point cloud", why=str(error) or "broken PLY", fix=_MAKE_PROXY) from error
+
+
+_SIZES = {"char": 1, "uchar": 1, "int8": 1, "uint8": 1, "short": 2, "ushort": 2, "int16": 2, "uint16": 2}
+_SIZES |= {"int": 4, "uint": 4, "int32": 4, "uint32": 4, "float": 4, "float32": 4, "double": 8, "float64": 8}
+
+
+def _check_size(path: Path) -> None:
+    """Compare the file's size with what its header promises, before anything of that size is allocated."""
+    with open(path, "rb") as file:
+        start = file.read(65536)
+    header, end, _ = start.partition(b"end_header")
+    if not start.startswith(b"ply") or not end:
+        raise ValueError("the file has no PLY header")
+    text = header.decode("ascii", errors="replace")
+    promised, exact = 0, "format ascii" not in text
+    for element in re.split(r"^element\s+", text, flags=re.MULTILINE)[1:]:
+        name_and_count, *properties = element.strip().splitlines()
+        count = int(name_and_count.split()[1])
+        kinds = [line.split()[1] for line in properties if line.startswith("property")]
+        exact = exact and "list" not in kinds  # lists have no fixed size; each takes at least one byte
+        promised += count * sum(_SIZES.get(kind, 1) if "format ascii" not in text else 2 for kind in kinds)
+    body = path.stat().st_size - len(header) - len(end) - (2 if start[len(header) + len(end) :][:2] == b"\r\n" else 1)
+    if body + 1 < promised or (exact and body != promised):  # the last number of an ASCII file may have no line end
+        raise ValueError(f"its header promises {promised} bytes of data, but {body} follow")
+
+
+def _columns(vertices: np.ndarray, names: tuple[str, ...], path: Path) -> Tensor | None:
+    if any(name not in (vertices.dtype.names or ()) for name in names):
+        return None
+    values = np.stack([vertices[name].astype(np.float32) for name in names], axis=-1)
+    broken = ~np.isfinite(values).all(axis=1)
+    if broken.any():
+        raise S3DError(
+            f"{path}: point {int(broken.argmax())} has {' '.join(names)} that are not finite (one of {int(broken.sum())})",
+            why="a point without a place or colour cannot be drawn",
+            fix="remove these points from the file",
+        )
+    return torch.from_numpy(values)

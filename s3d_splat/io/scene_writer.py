@@ -1,0 +1,193 @@
+"""Writing a scene folder, frame by frame: nothing stands under its final name before it is complete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from s3d_splat.errors import S3DError
+from s3d_splat.geometry.cameras import opengl_from_opencv
+from s3d_splat.io.atomic import PARTIAL, unwritable, write_json, write_npz
+from s3d_splat.io.images import write_image
+from s3d_splat.io.ply import write_proxy
+from s3d_splat.types import Camera, ClassInfo, InstanceInfo, Lens, Observation, ProxyGeometry, Split
+
+MILLIMETRES = 1000.0
+FARTHEST_DEPTH = 65.535  # metres; what uint16 millimetres can say
+
+
+@dataclass(frozen=True)
+class TruthPoints:
+    """Labelled points on the surfaces of the world, for evaluation."""
+
+    xyz: Float[Tensor, "n 3"]  # metres
+    instance: Int[Tensor, " n"]  # 0 = none
+    semantic: Int[Tensor, " n"]  # 0 = unlabelled
+
+
+class SceneWriter:
+    """Writes a scene folder (`with SceneWriter(folder) as writer: writer.add_frame(...); ...; writer.finish(...)`).
+
+    Everything goes to a temporary folder beside the final one, which takes its place in `finish`; leaving the block without
+    `finish` removes it.
+
+    Raises (constructor):
+        S3DError: the folder exists already, and either `replace` is off or it is no scene folder.
+    """
+
+    def __init__(self, folder: Path, *, replace: bool = False) -> None:
+        self._folder = folder.absolute()
+        _refuse_other_folder(self._folder, replace)
+        self._partial = self._folder.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{self._folder.name}")
+        self._frames: list[dict[str, Any]] = []
+        self._truth_frames: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            self._partial.mkdir(parents=True)
+        except OSError as error:
+            raise unwritable(self._folder, error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    def add_frame(self, name: str, camera: Camera, split: Split, pixels: Observation, *, lens: Lens | None = None) -> None:
+        """Write one frame: its image as `images/NAME`, and what there is of depth, instances and semantics.
+
+        Args:
+            name: file name with the suffix .png or .jpg; unique in the scene.
+            camera: pose, and the pinhole intrinsics (with `lens`: only the pose and the size count).
+            pixels: all of the size of the camera; depths over 65.535 m are written as none.
+            lens: the camera that took the image, if it is not free of distortion.
+        """
+        row = {"file_path": f"images/{name}", "split": split, "transform_matrix": _opengl_rows(camera)}
+        row |= _intrinsics(camera, lens)
+        write_image(self._partial / "images" / name, pixels.image.cpu().numpy())
+        self._frames.append(row | _write_layers(self._partial, name, pixels))
+
+    def add_truth_frame(self, name: str, camera: Camera, pixels: Observation) -> None:
+        """Write what evaluation may compare one frame with: its true pose and its true depth, instances and semantics."""
+        row = {"file_path": f"images/{name}", "transform_matrix": _opengl_rows(camera)} | _intrinsics(camera, None)
+        self._truth_frames.append(row | _write_layers(self._partial / "truth", name, pixels))
+
+    def finish(
+        self,
+        *,
+        proxy: ProxyGeometry,
+        classes: Sequence[ClassInfo],
+        instances: Sequence[InstanceInfo],
+        truth_classes: Sequence[ClassInfo] | None = None,
+        truth_points: TruthPoints | None = None,
+    ) -> None:
+        """Write the tables and the points, then give the folder its final name."""
+        write_json(self._partial / "transforms.json", _transforms(self._frames))
+        write_json(self._partial / "classes.json", [asdict(entry) for entry in classes])
+        write_json(self._partial / "instances.json", [_instance_row(entry) for entry in instances])
+        write_proxy(self._partial / "proxy.ply", proxy)
+        truth = self._partial / "truth"
+        if self._truth_frames:
+            write_json(truth / "transforms.json", {"camera_model": "OPENCV"} | _shared_intrinsics(self._truth_frames))
+        if truth_classes is not None:
+            write_json(truth / "classes.json", [asdict(entry) for entry in truth_classes])
+        if truth_points is not None:
+            _write_truth_points(truth / "points.npz", truth_points)
+        _move_into_place(self._partial, self._folder)
+
+
+def _write_layers(folder: Path, name: str, pixels: Observation) -> dict[str, str]:
+    layers: dict[str, tuple[str, Tensor | None]] = {
+        "depth_file_path": ("depth", pixels.depth),
+        "instance_file_path": ("instances", pixels.instances),
+        "semantic_file_path": ("semantics", pixels.semantics),
+    }
+    written = {}
+    for key, (kind, values) in layers.items():
+        if values is not None:
+            path = f"{kind}/{Path(name).stem}.png"
+            counts = _millimetres(values) if kind == "depth" else values
+            write_image(folder / path, counts.cpu().numpy().astype(np.uint16))
+            written[key] = path
+    return written
+
+
+def _millimetres(depth: Float[Tensor, "h w"]) -> Int[Tensor, "h w"]:
+    known = torch.isfinite(depth) & (depth > 0) & (depth <= FARTHEST_DEPTH)
+    return torch.where(known, (depth * MILLIMETRES).round(), torch.zeros_like(depth)).to(torch.int32)
+
+
+def _opengl_rows(camera: Camera) -> list[list[float]]:
+    return opengl_from_opencv(camera.T_world_camera.detach().cpu().double()).tolist()
+
+
+def _intrinsics(camera: Camera, lens: Lens | None) -> dict[str, float | int]:
+    source = camera if lens is None else lens
+    values: dict[str, float | int] = {"fl_x": source.fx, "fl_y": source.fy, "cx": source.cx, "cy": source.cy}
+    values |= {"w": camera.width, "h": camera.height}
+    distortion = (0.0, 0.0, 0.0, 0.0) if lens is None else (lens.k1, lens.k2, lens.p1, lens.p2)
+    return values | dict(zip(("k1", "k2", "p1", "p2"), distortion, strict=True))
+
+
+def _transforms(frames: list[dict[str, Any]]) -> dict[str, Any]:
+    names = {split: [row["file_path"] for row in frames if row["split"] == split] for split in ("train", "test")}
+    head = {"camera_model": "OPENCV", "depth_unit_scale_factor": 1 / MILLIMETRES, "ply_file_path": "proxy.ply"}
+    lists = {"train_filenames": names["train"], "val_filenames": names["test"], "test_filenames": names["test"]}
+    return head | lists | _shared_intrinsics(frames)
+
+
+def _shared_intrinsics(frames: list[dict[str, Any]]) -> dict[str, Any]:
+    """Intrinsics at the top if all frames agree, else in every frame: nerfstudio reads one or the other, never both."""
+    keys = ("fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "p1", "p2")
+    if not frames or any(row[key] != frames[0][key] for row in frames for key in keys):
+        return {"frames": frames}
+    without = [{key: value for key, value in row.items() if key not in keys} for row in frames]
+    return {key: frames[0][key] for key in keys} | {"frames": without}
+
+
+def _instance_row(entry: InstanceInfo) -> Mapping[str, Any]:
+    return {key: value for key, value in asdict(entry).items() if key != "name" or value is not None}
+
+
+def _write_truth_points(path: Path, points: TruthPoints) -> None:
+    write_npz(
+        path,
+        xyz=points.xyz.cpu().numpy().astype(np.float32),
+        instance=points.instance.cpu().numpy().astype(np.int32),
+        semantic=points.semantic.cpu().numpy().astype(np.int32),
+    )
+
+
+def _refuse_other_folder(folder: Path, replace: bool) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if replace and (folder / "transforms.json").is_file():
+        return
+    raise S3DError(
+        f"{folder} exists already" + (" and is no scene folder" if replace else ""),
+        why="a scene folder is written as a whole, and nothing of yours is overwritten",
+        fix="name another folder, or remove this one",
+    )
+
+
+def _move_into_place(partial: Path, folder: Path) -> None:
+    old = partial.with_name(f"{partial.name}-old")
+    try:
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(partial, folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    shutil.rmtree(old, ignore_errors=True)
