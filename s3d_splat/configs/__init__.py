@@ -1,0 +1,1 @@
+"""Presets: TOML files that override the defaults, and nothing else."""

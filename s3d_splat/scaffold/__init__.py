@@ -1,0 +1,1 @@
+"""Semantic-Scaffold Gaussians: anchors that decode k Gaussians each and share one instance feature."""

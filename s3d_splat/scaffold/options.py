@@ -1,0 +1,32 @@
+"""What can be chosen about the field; plain values, so that a command line can show them without loading torch."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class GrowthOptions:
+    """When anchors are added and removed (the rule of Scaffold-GS)."""
+
+    interval: int = 100  # steps between two growths
+    gradient_threshold: float = 2e-4  # mean screen-space gradient, in units of half the image's longer side
+    levels: int = 3  # grids on which new anchors are placed, coarse to fine
+    level_factor: int = 4  # each grid is this much finer than the one before
+    coarsest_factor: int = 16  # cell of the coarsest grid, in anchor voxels
+    min_opacity: float = 0.005  # an anchor whose children stay under this mean opacity is removed
+    success: float = 0.8  # share of the interval in which an anchor must have been seen before it is judged
+    max_anchors: int = 16_000  # growth stops here
+
+
+@dataclass(frozen=True)
+class ScaffoldOptions:
+    """Sizes of the field and how it starts."""
+
+    children: int = 5  # Gaussians an anchor decodes (k)
+    embedding: int = 32  # numbers that describe an anchor's looks
+    hidden: int = 32  # width of the heads' hidden layer
+    features: int = 6  # length of an anchor's instance feature
+    anchors: int = 10_000  # anchors to start with, at most; fewer proxy points give fewer
+    opacity: float = 0.6  # of every Gaussian at the start
+    view_dependent_opacity: bool = False  # the paper's choice; labels and exports want it off
+    appearance: int = 0  # length of a per-image appearance code, 0 = none (test views and exports use the mean code)
+    growth: GrowthOptions = field(default_factory=GrowthOptions)

@@ -1,0 +1,45 @@
+"""What training looks at: the train frames, loaded once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from s3d_splat.instances.masks import canonical_masks
+from s3d_splat.io.observations import load_observation
+from s3d_splat.types import Camera, Scene
+
+log = logging.getLogger("s3d_splat")
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """One train frame. Masks are numbered by first appearance in the frame, so that ids mean nothing across frames."""
+
+    name: str
+    camera: Camera
+    image: UInt8[Tensor, "h w 3"]
+    depth: Float[Tensor, "h w"] | None  # metres, 0 = none
+    masks: Int[Tensor, "h w"] | None  # 0 = unlabelled
+    mask_ids: Int[Tensor, " m"] | None  # the scene's instance id of mask 1, 2, ...
+
+
+def load_training_views(scene: Scene) -> tuple[TrainingView, ...]:
+    """The train frames of a scene, in its order; test frames are never opened.
+
+    Says in the log how many frames have no masks: those train the looks alone.
+    """
+    views = []
+    for frame in scene.frames:
+        if frame.split != "train":
+            continue
+        observed = load_observation(frame)
+        masks, ids = (None, None) if observed.instances is None else canonical_masks(observed.instances)
+        views.append(TrainingView(frame.file_path, frame.camera, observed.image, observed.depth, masks, ids))
+    bare = sum(view.masks is None for view in views)
+    if bare:
+        log.info("%d of %d train frames have no instance masks: they train the looks alone", bare, len(views))
+    return tuple(views)
