@@ -57,6 +57,7 @@ class Frame:
     instance_path: Path | None
     semantic_path: Path | None
     lens: Lens | None  # None: the stored images are free of distortion
+    depth_scale: float = 0.001  # metres for one count of the depth image
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def undistortion_maps(lens: Lens, width: int, height: int) -> Maps:
 
     intrinsics = undistorted_intrinsics(lens, width, height)
     columns, rows = cv2.initUndistortRectifyMap(
-        _opencv_matrix(lens), _coefficients(lens), None, _matrix(intrinsics), (width, height), cv2.CV_32FC1
+        _opencv_matrix(lens), _coefficients(lens), np.eye(3), _matrix(intrinsics), (width, height), cv2.CV_32FC1
     )
     return columns, rows
 
@@ -64,7 +64,7 @@ def undistort(
     columns, rows = undistortion_maps(lens, pixels.shape[1], pixels.shape[0])
     if sampling == "bilinear":
         return cv2.remap(pixels, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return cv2.remap(pixels, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return cv2.remap(pixels, columns, rows, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0, 0))
 
 
 def _opencv_matrix(lens: Lens) -> Float[np.ndarray, "3 3"]:

@@ -17,8 +17,11 @@ PARTIAL = ".partial-"  # what the names of unfinished files and folders begin wi
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary path beside `path` (same suffix) to write to; when the block ends well it takes the place of `path`.
+
+    Args:
+        durable: wait until the content is on the disk; not worth its time for pictures, which can be made again.
 
     Raises:
         S3DError: the file system refuses (disk full, no permission); `path` is then as it was before.
@@ -27,8 +30,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())  # without it a power cut can leave the new name with no content
+        if durable:
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())  # without it a power cut can leave the new name with no content
         os.replace(temporary, path)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -49,7 +53,7 @@ def write_json(path: Path, value: Any) -> None:
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
     """Write arrays as a compressed npz without pickles."""
-    write_with(path, lambda temporary: np.savez_compressed(temporary, **arrays))  # type: ignore[arg-type]
+    write_with(path, lambda temporary: np.savez_compressed(temporary, **arrays))
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:

@@ -84,20 +84,13 @@ def write_image(path: Path, pixels: UInt8[np.ndarray, "h w *c"] | UInt16[np.ndar
     Raises:
         S3DError: the file system refuses.
     """
-    options = {"quality": 95} if path.suffix.lower() in (".jpg", ".jpeg") else {"compress_level": 3}
-    with replacing(path) as temporary:
-        Image.fromarray(pixels).save(temporary, **options)
+    with replacing(path, durable=False) as temporary:
+        Image.fromarray(pixels).save(temporary, quality=95, compress_level=3)  # each format takes what it knows
 
 
 def _opened(path: Path, content: Content, where: str) -> Image.Image:
     try:
         return Image.open(path)
-    except FileNotFoundError:
-        raise S3DError(
-            f"{where}: {path} does not exist",
-            why=f"transforms.json names it as the {content} of the frame",
-            fix="add the file, or take its name (or the whole frame) out of transforms.json",
-        ) from None
     except (OSError, Image.DecompressionBombError) as error:
         raise _unreadable(path, content, where, error) from error
 

@@ -74,7 +74,7 @@ class SceneWriter:
             pixels: all of the size of the camera; depths over 65.535 m are written as none.
             lens: the camera that took the image, if it is not free of distortion.
         """
-        row = {"file_path": f"images/{name}", "split": split, "transform_matrix": _opengl_rows(camera)}
+        row: dict[str, Any] = {"file_path": f"images/{name}", "split": split, "transform_matrix": _opengl_rows(camera)}
         row |= _intrinsics(camera, lens)
         write_image(self._partial / "images" / name, pixels.image.cpu().numpy())
         self._frames.append(row | _write_layers(self._partial, name, pixels))
