@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 from s3d_splat.errors import S3DError
-from s3d_splat.instances.options import AggregationOptions
+from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.raster.options import RasterOptions
 from s3d_splat.scaffold.options import ScaffoldOptions
 from s3d_splat.training.options import TrainingOptions
@@ -21,7 +21,7 @@ class Config:
 
     scaffold: ScaffoldOptions = field(default_factory=ScaffoldOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
-    aggregation: AggregationOptions = field(default_factory=AggregationOptions)
+    instances: InstanceOptions = field(default_factory=InstanceOptions)
     raster: RasterOptions = field(default_factory=RasterOptions)
 
 

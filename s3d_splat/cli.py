@@ -1,0 +1,235 @@
+"""The command line: `s3d-splat COMMAND ...`. Commands load what they need when they run, so that `--help` stays fast."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import FlagCreatePairsOff, arg
+from tyro.extras import SubcommandApp
+
+from s3d_splat.config import Config, automatic_preset, load_preset
+from s3d_splat.errors import S3DError
+from s3d_splat.instances.options import InstanceOptions
+from s3d_splat.synthetic.options import SynthOptions, parse_fault
+
+Json = Annotated[bool, FlagCreatePairsOff, arg(name="json", help="one JSON object on standard output, nothing else there")]
+
+log = logging.getLogger("s3d_splat")
+
+
+def demo(out: Path = Path("out/demo"), json_output: Json = False) -> None:
+    """The built-in room from nothing to the report: make, train, aggregate, render, evaluate."""
+    from s3d_splat import pipeline
+
+    _report(pipeline.demo(out, load_preset(automatic_preset()), _command()), json_output)
+    if not json_output:
+        print(f"report: {out / 'run' / 'report.html'}")
+
+
+def synth(
+    out: Path,
+    /,
+    kind: Literal["scene", "capture"] = "scene",
+    frames: int = 150,
+    width: int = 320,
+    height: int = 240,
+    rooms: int = 1,
+    seed: int = 0,
+    fault: Annotated[tuple[str, ...], arg(metavar="NAME[=LEVEL] ...")] = (),
+) -> None:
+    """Write a built-in room with exact truth, as a scene folder or as a raw capture.
+
+    Args:
+        out: The folder to write; it must not exist yet.
+        kind: A scene folder, or a raw capture in clusters for `prepare`.
+        frames: Images on the path; every 8th is a test frame.
+        width: Pixels.
+        height: Pixels.
+        rooms: More than one gives a corridor of rooms.
+        seed: Draws the layout and everything random.
+        fault: What to spoil in what is given for training (never in truth/): gauge, drift, pose-noise, depth-noise, jitter,
+            drop, merge, split, renumber, renumber=frame, missing.
+    """
+    from s3d_splat.console import progress
+    from s3d_splat.synthetic.generate import write_scene
+
+    options = SynthOptions(kind, frames, width, height, rooms, seed, tuple(parse_fault(text) for text in fault))
+    with progress("rendering the room") as advance:
+        write_scene(out, options, advance)
+    print(f"wrote {out}: {frames} frames of {width} x {height}")
+
+
+def _train_command(default: Config) -> Callable[..., None]:
+    def train(
+        scene: Path,
+        run: Path,
+        /,
+        preset: str = "auto",
+        resume: Annotated[bool, FlagCreatePairsOff] = False,
+        config: Annotated[Config, arg(name="")] = default,
+    ) -> None:
+        """Train a scene folder into a run folder and aggregate its instances; works without a GPU.
+
+        Args:
+            scene: A scene folder (`prepare` and `synth` write one).
+            run: The run folder to write.
+            preset: cpu, gpu, or auto (by what the machine has); every other flag overrides it.
+            resume: Go on with the training that RUN holds, with its own configuration.
+        """
+        from s3d_splat import pipeline
+
+        if resume:
+            pipeline.resume_training(scene, run)
+        else:
+            pipeline.train(scene, run, config, _command())
+        print(f"wrote {run}; next: s3d-splat evaluate run {run}")
+
+    return train
+
+
+def aggregate(run: Path, /, instances: Annotated[InstanceOptions, arg(name="")] = InstanceOptions()) -> None:  # noqa: B008
+    """Find the instances of a trained run again, with other settings and without training.
+
+    Args:
+        run: A trained run folder; its instances.npz is replaced.
+    """
+    from s3d_splat import pipeline
+
+    found = pipeline.aggregate(run, instances)
+    print(f"{found.instance_id.numel()} instances in {run / 'instances.npz'}")
+
+
+def render(
+    run: Path, /, split: Literal["test", "train"] = "test", path: Literal["orbit"] | None = None, frames: int = 60
+) -> None:
+    """Render colour, depth, instances, semantics and panoptic images of a trained run.
+
+    Args:
+        run: A trained run folder.
+        split: The frames whose cameras are used.
+        path: Cameras on a path instead of those of a split.
+        frames: Cameras on that path.
+    """
+    from s3d_splat import pipeline
+
+    print(f"wrote {pipeline.render(run, path or split, frames)}")
+
+
+def evaluate_run(run: Path, /, json_output: Json = False) -> None:
+    """Everything that the scene's truth allows, into RUN/metrics.json and RUN/report.html.
+
+    Args:
+        run: A trained run folder.
+    """
+    from s3d_splat import pipeline
+
+    _report(pipeline.evaluate(run), json_output)
+    if not json_output:
+        print(f"report: {run / 'report.html'}")
+
+
+def evaluate_instances(
+    pred: Path,
+    truth: Path,
+    protocol: Literal["scannet", "class-agnostic", "best-overlap"] = "class-agnostic",
+    classes: str = "",
+    json_output: Json = False,
+) -> None:
+    """Per-point instances against truth: one file each, or two folders with one file a scene.
+
+    Args:
+        pred: The prediction, .npz.
+        truth: The truth, .npz.
+        protocol: Whose rules count.
+        classes: Class ids for `scannet`, with commas; the benchmark's 18 if left away.
+    """
+    from s3d_splat.evaluation.files import evaluate_instances_files
+
+    _report(evaluate_instances_files(pred, truth, protocol, _class_ids(classes)), json_output)
+
+
+def evaluate_panoptic(
+    pred: Path, truth: Path, protocol: Literal["coco", "scene"] = "scene", json_output: Json = False
+) -> None:
+    """Panoptic images against truth: two folders with instances/ and semantics/.
+
+    Args:
+        pred: The prediction's folder.
+        truth: The truth's folder, with classes.json where things and stuff must be told apart.
+        protocol: Whose rules count.
+    """
+    from s3d_splat.evaluation.files import evaluate_panoptic_files
+
+    _report(evaluate_panoptic_files(pred, truth, protocol), json_output)
+
+
+def build_app(default: Config) -> SubcommandApp:
+    """All commands; `default` is the configuration that the flags of `train` override."""
+    evaluate = SubcommandApp()
+    for name, command in (("run", evaluate_run), ("instances", evaluate_instances), ("panoptic", evaluate_panoptic)):
+        evaluate.command(command, name=name)
+    app = SubcommandApp()
+    for command in (demo, synth, _train_command(default), aggregate, render):
+        app.command(command)
+    app.command(evaluate, name="evaluate")
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; exits 0 on success, 2 on what the user can mend, 1 on a bug."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    log.setLevel(logging.INFO)
+    try:
+        build_app(_default_config(given)).cli(prog="s3d-splat", description=__doc__, args=given)
+    except S3DError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _default_config(given: Sequence[str]) -> Config:
+    """The preset that `train` starts from; torch is asked for a GPU only where the answer is needed."""
+    if not given or given[0] != "train":
+        return Config()
+    named = [value for flag, value in zip(given, [*given[1:], ""], strict=True) if flag == "--preset"]
+    named += [flag.removeprefix("--preset=") for flag in given if flag.startswith("--preset=")]
+    if named and named[-1] != "auto":
+        return load_preset(named[-1])
+    if {"-h", "--help"} & set(given):
+        return load_preset("cpu")
+    preset = automatic_preset()
+    config = load_preset(preset)
+    found = "no CUDA device" if preset == "cpu" else "a CUDA device"
+    log.info("%s: preset %s, %d steps unless flags say otherwise", found, preset, config.training.steps)
+    return config
+
+
+def _class_ids(text: str) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else None
+    except ValueError as error:
+        raise S3DError(
+            f"--classes {text!r} is no list of class ids", why="class ids are whole numbers", fix="write --classes 3,4,5"
+        ) from error
+
+
+def _report(metrics: Mapping[str, Any], as_json: bool) -> None:
+    """Metrics as one JSON object, or as a table for people."""
+    if as_json:
+        print(json.dumps(metrics, allow_nan=False))
+        return
+    from s3d_splat.console import metrics_table
+
+    metrics_table(metrics)
+
+
+def _command() -> str:
+    return shlex.join(["s3d-splat", *sys.argv[1:]])
