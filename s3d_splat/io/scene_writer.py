@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -21,10 +20,8 @@ from s3d_splat.geometry.cameras import opengl_from_opencv
 from s3d_splat.io.atomic import PARTIAL, unwritable, write_json, write_npz
 from s3d_splat.io.images import write_image
 from s3d_splat.io.ply import write_proxy
+from s3d_splat.io.results import write_depth_png, write_id_png
 from s3d_splat.types import Camera, ClassInfo, InstanceInfo, Lens, Observation, ProxyGeometry, Split
-
-MILLIMETRES = 1000.0
-FARTHEST_DEPTH = 65.535  # metres; what uint16 millimetres can say
 
 
 @dataclass(frozen=True)
@@ -118,15 +115,10 @@ def _write_layers(folder: Path, name: str, pixels: Observation) -> dict[str, str
     for key, (kind, values) in layers.items():
         if values is not None:
             path = f"{kind}/{Path(name).stem}.png"
-            counts = _millimetres(values) if kind == "depth" else values
-            write_image(folder / path, counts.cpu().numpy().astype(np.uint16))
+            write = write_depth_png if kind == "depth" else write_id_png
+            write(folder / path, values)
             written[key] = path
     return written
-
-
-def _millimetres(depth: Float[Tensor, "h w"]) -> Int[Tensor, "h w"]:
-    known = torch.isfinite(depth) & (depth > 0) & (depth <= FARTHEST_DEPTH)
-    return torch.where(known, (depth * MILLIMETRES).round(), torch.zeros_like(depth)).to(torch.int32)
 
 
 def _opengl_rows(camera: Camera) -> list[list[float]]:
@@ -143,7 +135,7 @@ def _intrinsics(camera: Camera, lens: Lens | None) -> dict[str, float | int]:
 
 def _transforms(frames: list[dict[str, Any]]) -> dict[str, Any]:
     names = {split: [row["file_path"] for row in frames if row["split"] == split] for split in ("train", "test")}
-    head = {"camera_model": "OPENCV", "depth_unit_scale_factor": 1 / MILLIMETRES, "ply_file_path": "proxy.ply"}
+    head = {"camera_model": "OPENCV", "depth_unit_scale_factor": 0.001, "ply_file_path": "proxy.ply"}
     lists = {"train_filenames": names["train"], "val_filenames": names["test"], "test_filenames": names["test"]}
     return head | lists | _shared_intrinsics(frames)
 
