@@ -20,6 +20,13 @@ from s3d_splat.synthetic.options import SynthOptions, parse_fault
 
 Json = Annotated[bool, FlagCreatePairsOff, arg(name="json", help="one JSON object on standard output, nothing else there")]
 
+SceneFolder = Annotated[Path, arg(metavar="SCENE")]
+RunFolder = Annotated[Path, arg(metavar="RUN")]
+
+DESCRIPTION = (
+    "Panoptic 3D scenes with Gaussian splatting: every object its own set of Gaussians, with one id."
+)
+
 log = logging.getLogger("s3d_splat")
 
 
@@ -33,7 +40,7 @@ def demo(out: Path = Path("out/demo"), json_output: Json = False) -> None:
 
 
 def synth(
-    out: Path,
+    out: Annotated[Path, arg(metavar="OUT")],
     /,
     kind: Literal["scene", "capture"] = "scene",
     frames: int = 150,
@@ -67,8 +74,8 @@ def synth(
 
 def _train_command(default: Config) -> Callable[..., None]:
     def train(
-        scene: Path,
-        run: Path,
+        scene: SceneFolder,
+        run: RunFolder,
         /,
         preset: str = "auto",
         resume: Annotated[bool, FlagCreatePairsOff] = False,
@@ -93,7 +100,7 @@ def _train_command(default: Config) -> Callable[..., None]:
     return train
 
 
-def aggregate(run: Path, /, instances: Annotated[InstanceOptions, arg(name="")] = InstanceOptions()) -> None:  # noqa: B008
+def aggregate(run: RunFolder, /, instances: Annotated[InstanceOptions, arg(name="")] = InstanceOptions()) -> None:  # noqa: B008
     """Find the instances of a trained run again, with other settings and without training.
 
     Args:
@@ -106,7 +113,7 @@ def aggregate(run: Path, /, instances: Annotated[InstanceOptions, arg(name="")] 
 
 
 def render(
-    run: Path, /, split: Literal["test", "train"] = "test", path: Literal["orbit"] | None = None, frames: int = 60
+    run: RunFolder, /, split: Literal["test", "train"] = "test", path: Literal["orbit"] | None = None, frames: int = 60
 ) -> None:
     """Render colour, depth, instances, semantics and panoptic images of a trained run.
 
@@ -121,7 +128,7 @@ def render(
     print(f"wrote {pipeline.render(run, path or split, frames)}")
 
 
-def evaluate_run(run: Path, /, json_output: Json = False) -> None:
+def evaluate_run(run: RunFolder, /, json_output: Json = False) -> None:
     """Everything that the scene's truth allows, into RUN/metrics.json and RUN/report.html.
 
     Args:
@@ -172,12 +179,16 @@ def evaluate_panoptic(
 def build_app(default: Config) -> SubcommandApp:
     """All commands; `default` is the configuration that the flags of `train` override."""
     evaluate = SubcommandApp()
-    for name, command in (("run", evaluate_run), ("instances", evaluate_instances), ("panoptic", evaluate_panoptic)):
-        evaluate.command(command, name=name)
+    evaluate.command(name="run")(evaluate_run)
+    evaluate.command(name="instances")(evaluate_instances)
+    evaluate.command(name="panoptic")(evaluate_panoptic)
     app = SubcommandApp()
-    for command in (demo, synth, _train_command(default), aggregate, render):
-        app.command(command)
-    app.command(evaluate, name="evaluate")
+    app.command(demo)
+    app.command(synth)
+    app.command(_train_command(default))
+    app.command(aggregate)
+    app.command(render)
+    app.command(evaluate, name="evaluate", help="Measure a run, or files, against truth.")
     return app
 
 
@@ -187,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     log.setLevel(logging.INFO)
     try:
-        build_app(_default_config(given)).cli(prog="s3d-splat", description=__doc__, args=given)
+        build_app(_default_config(given)).cli(prog="s3d-splat", description=DESCRIPTION, args=given)
     except S3DError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -17,8 +17,8 @@ from s3d_splat.types import Camera
 def orbit(cameras: Sequence[Camera], count: int) -> tuple[Camera, ...]:
     """`count` cameras on a circle that look at what the given ones look at, with the first one's intrinsics.
 
-    The circle lies around the mean camera position, as wide as the cameras are spread (median distance), level with respect to
-    the mean up direction; all look at the point that is nearest to the given optical axes in the least-squares sense.
+    The circle lies around the mean camera position, as wide as the cameras are spread (median distance), level with respect
+    to the mean up direction; all look at the point that is nearest to the given optical axes in the least-squares sense.
     """
     poses = torch.stack([camera.T_world_camera for camera in cameras]).double()
     centres, forward = poses[:, :3, 3], poses[:, :3, 2]

@@ -13,6 +13,7 @@ from s3d_splat.scaffold.heads import Heads
 from s3d_splat.scaffold.options import ScaffoldOptions
 from s3d_splat.types import Camera, Gaussians
 
+
 @dataclass(frozen=True)
 class AnchorTable:
     """One row an anchor (A rows, k children): everything that growth and pruning resize together."""
@@ -115,6 +116,14 @@ class AnchorField(nn.Module):
 
     def _appearance_code(self, image: int | None) -> Float[Tensor, " c"]:
         return self.appearance.mean(0) if image is None else self.appearance[image]
+
+
+def field_from_state(state: dict[str, Tensor], options: ScaffoldOptions) -> AnchorField:
+    """The field that a `state_dict` was taken from."""
+    anchors = AnchorTable(**{name: state[name] for name in ("positions", *TRAINED_COLUMNS)})
+    field = AnchorField(anchors, options, state["appearance"].shape[0], torch.Generator())
+    field.load_state_dict(state)
+    return field
 
 
 def _rows(table: AnchorTable, index: Int[Tensor, " v"]) -> AnchorTable:

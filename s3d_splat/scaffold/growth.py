@@ -113,12 +113,14 @@ def new_anchors(
             candidates.append(_spawn(field, rows, children.reshape(-1, 3)[rows], cell, generator))
             occupied = torch.cat([occupied, candidates[-1].positions])
             room -= rows.numel()
-    return _concatenate(candidates) if candidates else _rows_of(field.anchors, torch.zeros(0, dtype=torch.int64, device=field.positions.device))
+    return (
+        _concatenate(candidates)
+        if candidates
+        else _rows_of(field.anchors, torch.zeros(0, dtype=torch.int64, device=field.positions.device))
+    )
 
 
-def _first_in_free_cells(
-    points: Float[Tensor, "n 3"], occupied: Float[Tensor, "m 3"], cell: float
-) -> Int[Tensor, " f"]:
+def _first_in_free_cells(points: Float[Tensor, "n 3"], occupied: Float[Tensor, "m 3"], cell: float) -> Int[Tensor, " f"]:
     """The first point of every cell that holds none of `occupied`, in the order of the points."""
     low = torch.minimum(points.amin(0), occupied.amin(0))
     cells = torch.cat([torch.floor((p - low).double() / cell).long() for p in (occupied, points)])

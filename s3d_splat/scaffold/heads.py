@@ -31,9 +31,7 @@ class Heads(nn.Module):
         seen = options.embedding + 3 * options.view_dependent_opacity
         self.opacity = _network(seen, options.hidden, options.children, generator)
         self.shape = _network(options.embedding, options.hidden, options.children * 7, generator)
-        self.colour = _network(
-            options.embedding + 3 + options.appearance, options.hidden, options.children * 3, generator
-        )
+        self.colour = _network(options.embedding + 3 + options.appearance, options.hidden, options.children * 3, generator)
 
     def forward(
         self, embedding: Float[Tensor, "a e"], directions: Float[Tensor, "a 3"], appearance: Float[Tensor, " c"]

@@ -29,9 +29,9 @@ def anchors_from_proxy(
 ) -> tuple[AnchorTable, float]:
     """Anchors whose children start on proxy points, and the anchors' voxel size in metres.
 
-    The voxel size is chosen such that at most `options.anchors` cells are occupied and, where the proxy is dense enough, a cell
-    holds about k points; each child takes one of them (its position, colour, normal). Points that stand alone or that the prior
-    does not trust are left out.
+    The voxel size is chosen such that at most `options.anchors` cells are occupied and, where the proxy is dense enough, a
+    cell holds about k points; each child takes one of them (its position, colour, normal). Points that stand alone or that
+    the prior does not trust are left out.
 
     Raises:
         S3DError: the proxy has too few points to start from.
@@ -108,9 +108,7 @@ def _cells(points: Float[Tensor, "n 3"], voxel: float) -> tuple[Int[Tensor, " n"
     return cell, total / torch.bincount(cell, minlength=count)[:, None]
 
 
-def _choose_children(
-    cell: Int[Tensor, " n"], count: int, children: int, generator: torch.Generator
-) -> Int[Tensor, "a k"]:
+def _choose_children(cell: Int[Tensor, " n"], count: int, children: int, generator: torch.Generator) -> Int[Tensor, "a k"]:
     """k rows for each cell: its points in random order, over again where it has fewer than k."""
     order = torch.randperm(cell.numel(), generator=generator)
     order = order[torch.argsort(cell[order], stable=True)]

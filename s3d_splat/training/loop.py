@@ -1,4 +1,4 @@
-"""The small loop of `s3d-splat train`: steps until the last, with a log line, a checkpoint and a progress bar now and then."""
+"""The small loop of `s3d-splat train`: steps until the last, with log lines, checkpoints and a progress bar."""
 
 from __future__ import annotations
 

@@ -69,9 +69,9 @@ def pull_loss(masks: MaskMeans) -> Float[Tensor, ""]:
 def push_loss(masks: MaskMeans, truncate: float | None) -> Float[Tensor, ""]:
     """1 / (m (m - 1)) sum_{i != j} w_ij / (|m_i - m_j|^2 + 1): masks of one view repel (InstanceGaussian, eq. 5).
 
-    w_ij = 0.1 + 0.9 rank / (m - 1), where rank orders the other masks from the furthest on the screen (1) to the
-    nearest (m - 1), so that neighbours repel most. With `truncate`, a pair whose mean features are further apart than that (L2) has w = 0. 0 for
-    fewer than two masks.
+    w_ij = 0.1 + 0.9 rank / (m - 1), where rank orders the other masks from the furthest on the screen (1) to the nearest
+    (m - 1), so that neighbours repel most. With `truncate`, a pair whose mean features are further apart than that (L2) has
+    w = 0. 0 for fewer than two masks.
     """
     count = masks.mean.shape[0]
     if count < 2:

@@ -51,11 +51,9 @@ def test_push_of_two_masks_by_hand():
 
 
 def test_push_weights_prefer_near_masks():
-    # Three masks with equal features, on a line at x = 0, 1, 5: 1 / (0 + 1) each, so the loss is the mean weight, where each row
-    # has one near mask, 0.1 + 0.9 * 2/2, and one far mask, 0.1 + 0.9 * 1/2.
-    masks = MaskMeans(
-        mean=torch.zeros(3, 2), pull=torch.zeros(3), centre=torch.tensor([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0]])
-    )
+    # Three masks with equal features, on a line at x = 0, 1, 5: 1 / (0 + 1) each, so the loss is the mean weight, where each
+    # row has one near mask, 0.1 + 0.9 * 2/2, and one far mask, 0.1 + 0.9 * 1/2.
+    masks = MaskMeans(mean=torch.zeros(3, 2), pull=torch.zeros(3), centre=torch.tensor([[0.0, 0.0], [1.0, 0.0], [5.0, 0.0]]))
     assert push_loss(masks, None).item() == pytest.approx((1.0 + 0.55) / 2)
 
 

@@ -20,7 +20,9 @@ def test_every_step_has_its_stage():
     assert [stage_at(options(8), step).name for step in range(8)] == ["a"] * 2 + ["b"] * 6
 
 
-@pytest.mark.parametrize("broken", [TrainingOptions(steps=0), TrainingOptions(stages=()), TrainingOptions(stages=(Stage("a", 0.0),))])
+@pytest.mark.parametrize(
+    "broken", [TrainingOptions(steps=0), TrainingOptions(stages=()), TrainingOptions(stages=(Stage("a", 0.0),))]
+)
 def test_a_training_without_steps_is_refused(broken: TrainingOptions):
     with pytest.raises(S3DError, match="cannot run"):
         stage_ends(broken)
