@@ -53,7 +53,7 @@ def module_name(path: Path, root: Path) -> str:
 def imports_of(source: str, module: str, is_package: bool) -> Iterator[str]:
     """Every module that a source file imports, wherever in the file, as far down as the names tell."""
     package = module if is_package else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(source, filename=module)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -35,7 +35,10 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """
     _check_plain(state, "state")
     with replacing(path) as temporary:
-        torch.save({"mark": _MARK, "state": dict(state)}, temporary)
+        try:
+            torch.save({"mark": _MARK, "state": dict(state)}, temporary)
+        except RuntimeError as error:  # torch's own writer says so when the disk is full
+            raise OSError(str(error).splitlines()[0]) from error
     for leftover in path.parent.glob(f"{PARTIAL}*-step-*.pt"):
         leftover.unlink(missing_ok=True)
     for old in _by_step(path.parent)[:-KEPT]:

@@ -25,7 +25,7 @@ def write_proxy(path: Path, proxy: ProxyGeometry) -> None:
         columns.append((name, "f4", proxy.points[:, axis]))
     if proxy.normals is not None:
         columns += [(name, "f4", proxy.normals[:, axis]) for axis, name in enumerate(("nx", "ny", "nz"))]
-    colours = (proxy.colours.clamp(0, 1) * 255).round()
+    colours = (proxy.colours.nan_to_num().clamp(0, 1) * 255).round()
     columns += [(name, "u1", colours[:, axis]) for axis, name in enumerate(("red", "green", "blue"))]
     if proxy.confidence is not None:
         columns.append(("confidence", "f4", proxy.confidence))
@@ -88,23 +88,33 @@ _SIZES |= {"int": 4, "uint": 4, "int32": 4, "uint32": 4, "float": 4, "float32": 
 
 
 def _check_size(path: Path) -> None:
-    """Compare the file's size with what its header promises, before anything of that size is allocated."""
+    """Compare the file with what its header promises, before anything of that size is allocated.
+
+    Raises:
+        ValueError: no header, or more or less data than it promises.
+    """
     with open(path, "rb") as file:
         start = file.read(65536)
-    header, end, _ = start.partition(b"end_header")
-    if not start.startswith(b"ply") or not end:
-        raise ValueError("the file has no PLY header")
-    text = header.decode("ascii", errors="replace")
-    promised, exact = 0, "format ascii" not in text
+        header, end, rest = start.partition(b"end_header")
+        if not start.startswith(b"ply") or not end:
+            raise ValueError("the file has no PLY header")
+        text = header.decode("ascii", errors="replace")
+        offset = len(header) + len(end) + (2 if rest.startswith(b"\r\n") else 1)
+        file.seek(offset)
+        lines = sum(not line.isspace() for line in file) if "format ascii" in text else None
+    rows, row_bytes, fixed = 0, 0, True
     for element in re.split(r"^element\s+", text, flags=re.MULTILINE)[1:]:
         name_and_count, *properties = element.strip().splitlines()
         count = int(name_and_count.split()[1])
         kinds = [line.split()[1] for line in properties if line.startswith("property")]
-        exact = exact and "list" not in kinds  # lists have no fixed size; each takes at least one byte
-        promised += count * sum(_SIZES.get(kind, 1) if "format ascii" not in text else 2 for kind in kinds)
-    body = path.stat().st_size - len(header) - len(end) - (2 if start[len(header) + len(end) :][:2] == b"\r\n" else 1)
-    if body + 1 < promised or (exact and body != promised):  # the last number of an ASCII file may have no line end
-        raise ValueError(f"its header promises {promised} bytes of data, but {body} follow")
+        fixed = fixed and "list" not in kinds  # a list has no fixed size; it takes at least one byte
+        rows += count
+        row_bytes += count * sum(_SIZES.get(kind, 1) for kind in kinds)
+    if lines is not None and lines != rows:
+        raise ValueError(f"its header promises {rows} rows of data, but {lines} follow")
+    body = path.stat().st_size - offset
+    if lines is None and (body < row_bytes or (fixed and body != row_bytes)):
+        raise ValueError(f"its header promises {row_bytes} bytes of data, but {body} follow")
 
 
 def _columns(vertices: np.ndarray, names: tuple[str, ...], path: Path) -> Tensor | None:

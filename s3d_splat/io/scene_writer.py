@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -50,7 +50,7 @@ class SceneWriter:
         self._frames: list[dict[str, Any]] = []
         self._truth_frames: list[dict[str, Any]] = []
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> SceneWriter:
         try:
             self._partial.mkdir(parents=True)
         except OSError as error:
