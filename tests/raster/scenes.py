@@ -1,0 +1,58 @@
+"""Seeded Gaussians that are hard on a rasterizer."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from s3d_splat.geometry.rotations import rotation_matrices
+from s3d_splat.types import Camera, Gaussians
+
+
+def looking_camera(width: int = 64, height: int = 48, *, seed: int = 0) -> Camera:
+    """A camera somewhere, turned somehow, with a principal point off the centre."""
+    generator = torch.Generator().manual_seed(seed)
+    pose = torch.eye(4, dtype=torch.float64)
+    pose[:3, :3] = rotation_matrices(torch.randn(4, generator=generator, dtype=torch.float64))
+    pose[:3, 3] = torch.randn(3, generator=generator, dtype=torch.float64)
+    return Camera(pose, 0.9 * width, 0.95 * width, 0.47 * width, 0.52 * height, width, height)
+
+
+def random_gaussians(
+    count: int,
+    camera: Camera,
+    *,
+    features: int | None = None,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    wild: bool = True,
+) -> Gaussians:
+    """Gaussians in, behind, across and outside the view; if `wild` with scales of 1 mm to 3 m and opacities 0 and 1."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+    depth = 0.3 + 5 * uniform(count)
+    if wild:
+        depth[::7] = 0.02 * uniform(len(depth[::7])) - 0.5 * (uniform(len(depth[::7])) < 0.3)
+    x = (uniform(count) * 1.6 - 0.3) * camera.width - camera.cx
+    y = (uniform(count) * 1.6 - 0.3) * camera.height - camera.cy
+    local = torch.stack([x / camera.fx * depth, y / camera.fy * depth, depth], dim=-1)
+    pose = camera.T_world_camera.to(torch.float64)
+    log_scales = math.log(0.05) + torch.randn(count, 3, generator=generator, dtype=torch.float64) * (0.7 if wild else 0.4)
+    opacities = uniform(count) * (0.4 if wild else 1.0)
+    if wild:
+        log_scales[::37, 0] = math.log(3.0)
+        log_scales[1::11, 1] = math.log(0.001)
+        opacities[::13], opacities[1::41], opacities[2::13] = 0.0, 1.0, 0.003
+    values = (
+        local @ pose[:3, :3].T + pose[:3, 3],
+        log_scales,
+        torch.randn(count, 4, generator=generator, dtype=torch.float64),
+        opacities,
+        uniform(count, 3),
+        None if features is None else torch.randn(count, features, generator=generator, dtype=torch.float64),
+    )
+    return Gaussians(*(None if v is None else v.to(dtype) for v in values))
