@@ -114,6 +114,12 @@ class ScenePanopticQuality:
         """One row per class that is present, see `class_rows`."""
         return class_rows(self._match(self.pairs, SCENE_RULE), self.classes)
 
+    def true_segments(self) -> int:
+        """How many segments the truth has: stuff classes, and instances of things."""
+        codes = np.unique(self.pairs.truth)
+        is_thing = np.isin(code_class(codes), _ids(self.classes, is_thing=True))
+        return int(((code_class(codes) > 0) & (~is_thing | (code_instance(codes) > 0))).sum())
+
     def _match(self, pairs: SegmentPairs, rule: MatchingRule) -> dict[int, ClassCounts]:
         return match_segments(pairs, _ids(self.classes, is_thing=True), rule)
 

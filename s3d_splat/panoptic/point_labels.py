@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from s3d_splat.geometry.neighbours import nearest_neighbours
+from s3d_splat.geometry.rotations import rotation_matrices
 from s3d_splat.types import Gaussians
 
 SIGMAS = 3.0  # an ellipsoid of so many standard deviations holds a point
@@ -147,7 +148,7 @@ def _expand(counts: Int[Tensor, " m"]) -> tuple[Int[Tensor, " t"], Int[Tensor, "
 
 def _ellipsoids(gaussians: Gaussians, chosen: Bool[Tensor, " n"]) -> _Ellipsoids:
     scales = gaussians.log_scales[chosen].exp()
-    rotation = _rotations(gaussians.quaternions[chosen])
+    rotation = rotation_matrices(gaussians.quaternions[chosen])
     axes = rotation * scales[:, None, :]  # columns: the ellipsoid's axes, one standard deviation long
     return _Ellipsoids(
         gaussians.means[chosen],
@@ -155,17 +156,6 @@ def _ellipsoids(gaussians: Gaussians, chosen: Bool[Tensor, " n"]) -> _Ellipsoids
         1.0001 * SIGMAS * axes.norm(dim=2),  # a little larger, so that rounding loses no point
         gaussians.opacities[chosen],
     )
-
-
-def _rotations(quaternions: Float[Tensor, "n 4"]) -> Float[Tensor, "n 3 3"]:
-    """Rotation matrices of quaternions (wxyz, any non-zero length)."""
-    w, x, y, z = torch.nn.functional.normalize(quaternions, dim=1).unbind(dim=1)
-    rows = (
-        torch.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], dim=1),
-        torch.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], dim=1),
-        torch.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], dim=1),
-    )
-    return torch.stack(rows, dim=1)
 
 
 def _nearest_anchor(

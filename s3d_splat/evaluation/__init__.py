@@ -1,0 +1,1 @@
+"""Measuring a run, or files in the formats of others, against truth."""

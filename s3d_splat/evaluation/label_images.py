@@ -1,0 +1,108 @@
+"""Panoptic label images in two folders (`instances/` and `semantics/`): strict reading, one image at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+from PIL import Image
+
+from s3d_splat.errors import S3DError
+from s3d_splat.io.images import Content, check_image_file, read_counts
+from s3d_splat.io.labels import read_classes
+from s3d_splat.metrics.panoptic import classes_of_labels
+from s3d_splat.types import ClassInfo
+
+Labels = Int[np.ndarray, "h w"]
+KINDS: tuple[Content, Content] = ("semantics", "instances")
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One image of a prediction with its truth; int32, 0 = none."""
+
+    name: str  # without extension
+    pred_classes: Labels
+    pred_instances: Labels
+    true_classes: Labels
+    true_instances: Labels
+
+    @property
+    def labels(self) -> tuple[Labels, Labels, Labels, Labels]:
+        """The four images in the order in which the accumulators take them."""
+        return self.pred_classes, self.pred_instances, self.true_classes, self.true_instances
+
+
+def image_names(prediction: Path, truth: Path) -> list[str]:
+    """Names (without extension) of the images of the truth; further images of the prediction are not read.
+
+    Raises:
+        S3DError: a folder is missing, there is no image, or an image lacks its counterpart.
+    """
+    for folder in (prediction, truth):
+        for kind in KINDS:
+            if not (folder / kind).is_dir():
+                raise S3DError(
+                    f"{folder} has no folder {kind}/",
+                    why="panoptic labels are two folders of 16-bit PNGs, semantics/ and instances/",
+                    fix="name the folder that holds both"
+                    + ("; `s3d-splat render` writes them" if folder == prediction else ""),
+                )
+    classes, instances = ({path.stem for path in (truth / kind).glob("*.png")} for kind in KINDS)
+    if not classes and not instances:
+        raise S3DError(f"{truth} holds no PNG", why="there is nothing to compare with", fix="name the right folder")
+    _refuse_missing(truth, "semantics", instances - classes)
+    _refuse_missing(truth, "instances", classes - instances)
+    for kind in KINDS:
+        _refuse_missing(prediction, kind, {name for name in classes if not (prediction / kind / f"{name}.png").is_file()})
+    return sorted(classes)
+
+
+def labelled_images(prediction: Path, truth: Path) -> Iterator[LabelledImage]:
+    """Read all images of the truth with their predictions, in the order of their names.
+
+    Raises:
+        S3DError: as `image_names`; or an image is unreadable, of another type, or of another size than the truth's.
+    """
+    for name in image_names(prediction, truth):
+        size = _size(truth / "semantics" / f"{name}.png")
+        images = [_read(folder / kind / f"{name}.png", kind, size) for folder in (prediction, truth) for kind in KINDS]
+        yield LabelledImage(name, *images)
+
+
+def classes_of_folders(prediction: Path, truth: Path) -> tuple[ClassInfo, ...]:
+    """The classes of `classes.json` in the truth; without it, those of the images, things where a true pixel has an instance.
+
+    Raises:
+        S3DError: the table or an image cannot be read.
+    """
+    table = truth / "classes.json"
+    if table.exists():
+        return read_classes(table)
+    images = labelled_images(prediction, truth)
+    return classes_of_labels((image.pred_classes, image.true_classes, image.true_instances) for image in images)
+
+
+def _refuse_missing(folder: Path, kind: str, names: set[str]) -> None:
+    if names:
+        raise S3DError(
+            f"{folder / kind} lacks {min(names)}.png ({len(names)} images are missing)",
+            why="every image of the truth is compared, and needs classes and instances on both sides",
+            fix="write the missing images (0 everywhere = nothing labelled), or take them out of the truth",
+        )
+
+
+def _size(path: Path) -> tuple[int, int]:
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except (OSError, Image.DecompressionBombError) as error:
+        raise S3DError(f"{path} cannot be read", why=str(error), fix="write the file again") from error
+
+
+def _read(path: Path, kind: Content, size: tuple[int, int]) -> Labels:
+    check_image_file(path, kind, *size, where=path.name)
+    return read_counts(path, kind, where=path.name).astype(np.int32)
