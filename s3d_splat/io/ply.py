@@ -74,7 +74,11 @@ def _read_vertices(path: Path) -> np.ndarray:
     from plyfile import PlyData, PlyParseError
 
     if not path.is_file():
-        raise S3DError(f"{path} does not exist", why="training starts from its points", fix=_MAKE_PROXY)
+        raise S3DError(
+            f"{path} does not exist",
+            why="training starts from a coloured point cloud",
+            fix="put one there, or name its file as ply_file_path in transforms.json",
+        )
     try:
         _check_size(path)
         data = PlyData.read(str(path), mmap=False)
