@@ -1,4 +1,4 @@
-"""A tiny scene folder for tests: a floor and two boxes seen by six cameras, with exact depth and labels."""
+"""A tiny scene folder for tests: a wall and two upright squares seen by six cameras, with exact depth and labels."""
 
 from __future__ import annotations
 
