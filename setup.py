@@ -8,7 +8,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-SOURCES = ["bins", "build", "projection", "rasterize", "weights"]
+SOURCES = ["bins", "build", "projection", "rasterize", "ssim", "weights"]
 HEADERS = ["bins.h", "buffers.h", "simd.h", "tile.h"]
 REQUIRED = [
     "-std=c++17",

@@ -26,7 +26,7 @@ class CpuRasterizer:
         background: Float[Tensor, "3"] | None = None,
         detach_feature_geometry: bool = False,
     ) -> RenderOutput:
-        means2d, conics, depths, radii = _project(gaussians, camera)
+        means2d, conics, depths, radii = project_gaussians(gaussians, camera)
         colour, alpha, depth, features = _Composite.apply(
             means2d,
             conics,
@@ -87,14 +87,17 @@ def _view(camera: Camera) -> View:
     return View(parameters, camera.width, camera.height)
 
 
-def _project(gaussians: Gaussians, camera: Camera) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def project_gaussians(
+    gaussians: Gaussians, camera: Camera
+) -> tuple[Float[Tensor, "n 2"], Float[Tensor, "n 3"], Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """Centres (pixels), conics, depths (metres) and radii (pixels, 0 = culled) on the screen; differentiable, but for the radii."""
     return _Project.apply(
         gaussians.means, gaussians.log_scales, gaussians.quaternions, gaussians.opacities.detach(), _view(camera)
     )
 
 
 def _bins(gaussians: Gaussians, camera: Camera) -> Bins:
-    means2d, conics, depths, _ = _project(gaussians, camera)
+    means2d, conics, depths, _ = project_gaussians(gaussians, camera)
     return Bins(means2d, conics, gaussians.opacities.contiguous(), depths, camera.width, camera.height)
 
 
