@@ -13,7 +13,7 @@ from s3d_splat.metrics.instances3d import SCANNET_CLASSES, BestOverlap, ClassAgn
 from s3d_splat.metrics.panoptic import CocoPanopticQuality, ScenePanopticQuality
 
 INSTANCE_PROTOCOLS = ("scannet", "class-agnostic", "best-overlap")
-PANOPTIC_PROTOCOLS = {"coco": CocoPanopticQuality, "scene": ScenePanopticQuality}
+PANOPTIC_PROTOCOLS = ("coco", "scene")
 
 
 def evaluate_instances_files(pred: Path, truth: Path, protocol: str, classes: Sequence[int] | None = None) -> dict[str, Any]:
@@ -53,13 +53,14 @@ def evaluate_panoptic_files(pred: Path, truth: Path, protocol: str) -> dict[str,
         protocol: "coco" or "scene".
 
     Returns:
-        The metrics of the protocol (None where there is nothing to measure), `protocol`, the number of `images`, `per_class`.
+        The metrics of the protocol (None: nothing to measure), `protocol`, the number of `images`, `per_class`.
 
     Raises:
         S3DError: a file is missing or not as it should be, or sizes differ.
     """
-    _check_choice("protocol", protocol, tuple(PANOPTIC_PROTOCOLS))
-    metric = PANOPTIC_PROTOCOLS[protocol](classes_of_folders(pred, truth))
+    _check_choice("protocol", protocol, PANOPTIC_PROTOCOLS)
+    classes = classes_of_folders(pred, truth)
+    metric = CocoPanopticQuality(classes) if protocol == "coco" else ScenePanopticQuality(classes)
     images = 0
     for image in labelled_images(pred, truth):
         metric.update(*image.labels)
@@ -78,7 +79,7 @@ def _instance_metric(
 def _check_choice(option: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
         raise S3DError(
-            f"--{option} {value} is not known", why="it decides whose rules count", fix=f"use {', '.join(choices)}"
+            f"--{option} {value} is not known", why="it decides whose rules count", fix=f"use one of {', '.join(choices)}"
         )
 
 

@@ -48,8 +48,7 @@ def image_names(prediction: Path, truth: Path) -> list[str]:
                 raise S3DError(
                     f"{folder} has no folder {kind}/",
                     why="panoptic labels are two folders of 16-bit PNGs, semantics/ and instances/",
-                    fix="name the folder that holds both"
-                    + ("; `s3d-splat render` writes them" if folder == prediction else ""),
+                    fix="name the folder that holds both, such as RUN/renders/test or RUN/eval/truth",
                 )
     classes, instances = ({path.stem for path in (truth / kind).glob("*.png")} for kind in KINDS)
     if not classes and not instances:
@@ -74,7 +73,9 @@ def labelled_images(prediction: Path, truth: Path) -> Iterator[LabelledImage]:
 
 
 def classes_of_folders(prediction: Path, truth: Path) -> tuple[ClassInfo, ...]:
-    """The classes of `classes.json` in the truth; without it, those of the images, things where a true pixel has an instance.
+    """The classes of `classes.json` in the truth; without it, those of the images.
+
+    Without the table a class is a thing if a true pixel of it has an instance.
 
     Raises:
         S3DError: the table or an image cannot be read.
@@ -104,5 +105,12 @@ def _size(path: Path) -> tuple[int, int]:
 
 
 def _read(path: Path, kind: Content, size: tuple[int, int]) -> Labels:
+    own = _size(path)
+    if own != size:
+        raise S3DError(
+            f"{path} is {own[0]}x{own[1]}, but its truth is {size[0]}x{size[1]}",
+            why="labels are compared pixel by pixel",
+            fix="write both in the same size (labels are resized by the nearest pixel, never by averaging)",
+        )
     check_image_file(path, kind, *size, where=path.name)
     return read_counts(path, kind, where=path.name).astype(np.int32)

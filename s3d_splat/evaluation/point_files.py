@@ -124,6 +124,6 @@ def _scores(path: Path, arrays: dict[str, np.ndarray]) -> dict[int, float]:
 def _wrong(path: Path, what: str) -> S3DError:
     return S3DError(
         f"{path}: {what}",
-        why="labels of points are an npz with `instance` [n], optional `semantic` [n], and `instance_id` [k] with `score` [k]",
+        why="labels of points are `instance` [n], optional `semantic` [n], and `instance_id` [k] with `score` [k]",
         fix="write the file again in that format",
     )

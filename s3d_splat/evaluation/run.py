@@ -134,12 +134,13 @@ def _point_metrics(
     children = instances.child_instance.reshape(-1).to(gaussians.means.device)
     anchors = instances.anchor_instance.to(children.device)
     labels = label_points(positions.to(gaussians.means), gaussians, children, anchor_positions, anchors).cpu().numpy()
-    prediction = PointLabels(labels, _classes_of(labels, instances))
+    semantic = _classes_of(labels, instances)
+    prediction = PointLabels(labels, semantic)
     write_npz(
         run.eval_points,
         xyz=positions.numpy().astype(np.float32),
         instance=labels.astype(np.int32),
-        semantic=prediction.semantic,
+        semantic=semantic,
         instance_id=instances.instance_id.cpu().numpy().astype(np.int32),
         score=instances.score.detach().cpu().numpy().astype(np.float32),
     )

@@ -52,8 +52,8 @@ def test_class_agnostic_by_hand() -> None:
     truth = runs((1, 200), (2, 200), (0, 150))
     prediction = runs((5, 170), (0, 30), (6, 120), (7, 80), (8, 150))
     result = class_agnostic(prediction, truth)
-    # up to t = .55 both match: AP = 1 (1 + 1) / 2. From .6 to .8 truth 2 is missed and 6 is false: r = p = 1/2, AP = 1/2 * 3/2 / 2
-    # at .85 and .9 (strictly above): nothing matches: r = 0
+    # up to t = .55 both match: AP = 1 (1 + 1) / 2; from .6 to .8 truth 2 is missed and 6 is false: r = p = 1/2,
+    # AP = 1/2 (1/2 + 1) / 2; at .85 and .9 (strictly above): nothing matches: r = 0
     assert result["ap50"] == 1.0
     assert result["ap25"] == 1.0
     assert result["ap"] == pytest.approx((2 * 1.0 + 5 * 0.375 + 2 * 0.0) / 9)
@@ -68,7 +68,7 @@ def test_precision50_counts_false_positives_but_not_ignored_predictions() -> Non
 
 
 def test_best_overlap_by_hand() -> None:
-    # without the void: prediction 5 is 100 + 40, 6 is 60 points. truth 1 (100): max(100/140) ; truth 2 (100): max(40/200, 60/100)
+    # without the void prediction 5 has 100 + 40 points, 6 has 60. Truth 1: 100 / 140; truth 2: max(40 / 200, 60 / 100)
     truth = runs((1, 100), (2, 100), (0, 500))
     prediction = runs((5, 100), (5, 40), (6, 60), (6, 500))
     result = best_overlap(prediction, truth)
@@ -206,7 +206,7 @@ def test_object_table() -> None:
     rows = {row.truth_id: row for row in object_table(prediction, truth)}
     assert list(rows) == [2, 4, 9]
     assert (rows[4].class_id, rows[4].points, rows[4].iou, rows[4].best_id, rows[4].matched_id) == (5, 100, 0.8, 8, 8)
-    # prediction 1 has 60 of object 2 and 50 of void: 60 / (100 + 110 - 60) with void, 60 / 100 without; prediction 6: 40 / 100
+    # prediction 1 has 60 of object 2 and 50 of void: 60 / (100 + 110 - 60) with void, 60 / 100 without; 6 has 40 / 100
     assert (rows[2].iou, rows[2].overlap) == (pytest.approx(60 / 150), pytest.approx(60 / 100))
     assert (rows[2].best_id, rows[2].matched_id) == (1, 0)
     assert (rows[9].iou, rows[9].best_id, rows[9].class_id) == (0.0, 0, 0)

@@ -48,8 +48,7 @@ def random_images(seed: int, count: int = 3, void: bool = True) -> list[tuple[Im
 def test_coco_by_hand() -> None:
     truth = row((WALL, 0, 10), (CHAIR, 1, 10), (CHAIR, 2, 10), (TABLE, 3, 4))
     prediction = row((WALL, 0, 8), (CHAIR, 9, 8), (CHAIR, 8, 14), (TABLE, 3, 1), (WALL, 0, 3))
-    # wall: 8 / (11 + 10 - 8); chair 9 on chair 1: 8 / 10 = 8 of (8 + 10 - 8 ... ) see below; table: 1 / 4, no match
-    # pixels: 0-7 wall, 8-15 chair 9 (2 on wall, 6 on chair 1), 16-29 chair 8 (4 on chair 1, 10 on chair 2), 30 table, 31-33 wall
+    # pixels 0-7 wall; 8-15 chair 9 (2 on wall, 6 on chair 1); 16-29 chair 8 (4 on chair 1, 10 on chair 2); 30 table (1 of 4)
     wall, chair_1, chair_2 = 8 / (11 + 10 - 8), 6 / (8 + 10 - 6), 10 / (14 + 10 - 10)
     assert chair_1 == 0.5  # not above one half: no match
     pq_wall, pq_chair, pq_table = wall / 1, chair_2 / (1 + 1 / 2 + 1 / 2), 0.0
@@ -99,8 +98,8 @@ def test_scene_by_hand() -> None:
     truth = row((WALL, 0, 20), (CHAIR, 1, 10), (CHAIR, 2, 10), (0, 0, 60))
     prediction = row((WALL, 3, 20), (CHAIR, 1, 8), (0, 0, 2), (0, 0, 6), (CHAIR, 5, 4), (CHAIR, 1, 60))
     result = scene((prediction, truth))
-    # the 60 pixels of true class 0 are dropped. chair 1: 8 / (8 + 10 - 2 under predicted void - 8) = 1. chair 2 lies 6 / 10 under
-    # predicted void: not missed; prediction 5 (4 pixels, all on chair 2: 4 / (4 + 10 - 6 - 4) = 1) matches it
+    # the 60 pixels of true class 0 are dropped. chair 1: 8 / (8 + 10 - 2 under predicted void - 8) = 1; chair 2, 6 of 10 under
+    # predicted void, matches prediction 5: 4 / (4 + 10 - 6 - 4) = 1
     assert result["pq"] == 1.0
     # strict: chair 1: 8 / (8 + 10 - 8); chair 2: 4 / (4 + 10 - 4) = .4, missed, and 5 is false
     assert result["pq_strict"] == pytest.approx((1 + 0.8 / (1 + 1 / 2 + 1 / 2)) / 2)
@@ -253,7 +252,7 @@ def test_accumulators_add_up(measure) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_coco_agrees_with_torchmetrics(seed: int) -> None:
-    """Without void and crowds on either side both follow Kirillov et al. (torchmetrics' mean runs over classes that count)."""
+    """Without void and crowds on either side both follow Kirillov et al. (class means over what counts)."""
     from torchmetrics.detection import PanopticQuality
 
     images = [((p[0], p[1] + 1), (t[0], t[1] + 1)) for p, t in random_images(seed, void=False)]
