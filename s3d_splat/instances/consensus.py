@@ -1,0 +1,121 @@
+"""Whether the views agree that two clusters are one object, and that one cluster is one object (view consensus).
+
+Two random pixels of a view, one of cluster c and one of cluster d, lie under the same mask with a probability that the
+masks of that view tell. Its mean over the views, weighted by how much of both clusters a view shows, is their agreement:
+near 1 for two parts of one object, near 0 for two objects, and, for a cluster with itself, low where it covers several
+objects. No mask id is ever compared with one of another view. The idea is MaskClustering's view consensus rate (Yan et al.
+2024), here between clusters of Gaussians and with rendering weights in place of counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csr_matrix
+
+Labels = Int[np.ndarray, " n"]
+
+_MIN_SHARE = 0.1  # of a cluster; a mask that holds less of it cuts nothing off
+_MAX_CLUSTERS = 2_000  # compared with each other, those with most weight; the pair matrix is dense
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Rendering weight of each cluster (column) under each mask (row), and the view of each mask."""
+
+    weights: csr_matrix  # [m, c]
+    view: Int[np.ndarray, " m"]
+
+
+def cluster_columns(labels: Labels, count: int) -> csr_matrix:
+    """[n, count] one-hot matrix of labels 0..count-1; a negative label has an empty row."""
+    rows = np.flatnonzero(labels >= 0)
+    return csr_matrix((np.ones(len(rows)), (rows, labels[rows])), shape=(len(labels), count))
+
+
+def visible_weights(overlap: Overlap) -> csr_matrix:
+    """[views, c] rendering weight of each cluster in each view, under whatever mask."""
+    views = int(overlap.view.max(initial=-1)) + 1
+    return csr_matrix(cluster_columns(overlap.view, views).T @ overlap.weights)
+
+
+def agreement(overlap: Overlap) -> tuple[Float[np.ndarray, "c c"], Float[np.ndarray, "c c"]]:
+    """Agreement (0..1, 0 where no view shows both) of every two clusters, and the weight (pixels) that it rests on."""
+    visible = visible_weights(overlap).toarray()
+    shown = visible[overlap.view]
+    weights = overlap.weights.toarray()
+    scaled = np.divide(weights, np.sqrt(shown), out=np.zeros_like(weights), where=weights > 0)
+    together = np.sqrt(visible)
+    shared, same = together.T @ together, scaled.T @ scaled
+    return np.divide(same, shared, out=np.zeros_like(same), where=shared > 0), shared
+
+
+def merged_clusters(overlap: Overlap, threshold: float, min_shared: float) -> Int[np.ndarray, " c"]:
+    """Group (0, 1, ...) of each cluster after joining, again and again, those that agree best with each other.
+
+    Two clusters join where each is the other's best partner, their agreement reaches `threshold`, and it rests on at least
+    `min_shared` pixels; agreements are measured anew after each round, so a chain of halves cannot outvote the views. Only
+    the `_MAX_CLUSTERS` clusters with most weight take part.
+    """
+    total = np.asarray(overlap.weights.sum(axis=0)).ravel()
+    members = np.sort(np.argsort(-total, kind="stable")[:_MAX_CLUSTERS])
+    group = np.arange(len(members))
+    joined = Overlap(csr_matrix(overlap.weights[:, members]), overlap.view)
+    while joined.weights.shape[1]:
+        step = _best_partners(joined, threshold, min_shared)
+        count = int(step.max()) + 1
+        if count == len(step):
+            break
+        group = step[group]
+        joined = Overlap(csr_matrix(joined.weights @ cluster_columns(step, count)), overlap.view)
+    result = np.arange(len(total)) + len(members)
+    result[members] = group
+    return np.unique(result, return_inverse=True)[1]
+
+
+def _best_partners(overlap: Overlap, threshold: float, min_shared: float) -> Int[np.ndarray, " c"]:
+    """Group of each cluster when each pair of mutual best partners joins; groups are in the order of their first cluster."""
+    rates, shared = agreement(overlap)
+    rates[shared < min_shared] = 0
+    np.fill_diagonal(rates, 0)
+    clusters = np.arange(len(rates))
+    best = rates.argmax(axis=1)
+    joins = (best[best] == clusters) & (rates[clusters, best] >= threshold) & (best < clusters)
+    return np.unique(np.where(joins, best, clusters), return_inverse=True)[1]
+
+
+def divided_labels(
+    weights: csr_matrix,
+    view: Int[np.ndarray, " m"],
+    labels: Labels,
+    divisible: Bool[np.ndarray, " c"],
+    threshold: float,
+    min_pixels: float,
+) -> Labels:
+    """Labels in which each divisible cluster whose self-agreement is under `threshold` is cut along the masks of one view.
+
+    That view is the one that shows most pairs of pixels apart. The parts get labels from c on; what the view does not show,
+    or shows under a mask with less than `_MIN_SHARE` of the cluster or `min_pixels` of weight, keeps the cluster's label.
+    """
+    count = len(divisible)
+    overlap = Overlap(csr_matrix(weights @ cluster_columns(labels, count)), view)
+    visible = visible_weights(overlap).toarray()
+    squares = Overlap(overlap.weights.multiply(overlap.weights).tocsr(), view)
+    pure = np.divide(visible_weights(squares).toarray(), visible, out=np.zeros_like(visible), where=visible > 0)
+    total = visible.sum(0)
+    impure = divisible & (total > 0) & (pure.sum(0) < threshold * total)
+    telling = (visible - pure).argmax(0)
+    entries = weights.tocoo()
+    owner = labels[entries.col]
+    useful = (owner >= 0) & impure[owner] & (view[entries.row] == telling[owner])
+    mask, point, weight, owner = entries.row[useful], entries.col[useful], entries.data[useful], owner[useful]
+    part_weight = np.asarray(overlap.weights[mask, owner]).ravel()
+    large = part_weight >= np.maximum(_MIN_SHARE * visible[telling[owner], owner], min_pixels)
+    order = np.lexsort((-mask, weight))  # the heaviest mask of a Gaussian comes last, and is what stays written
+    order = order[large[order]]
+    result = labels.copy()
+    part = np.unique(owner[order] * len(view) + mask[order], return_inverse=True)[1]
+    result[point[order]] = count + part
+    return result

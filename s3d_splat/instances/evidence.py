@@ -1,0 +1,116 @@
+"""What the training masks say about every Gaussian: one lift per view, kept as a sparse matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from scipy.sparse import csr_matrix
+from torch import Tensor
+
+from s3d_splat.instances.masks import canonical_masks
+from s3d_splat.instances.options import ReliftOptions
+from s3d_splat.raster.base import Rasterizer
+from s3d_splat.types import Camera, Gaussians
+
+Decode = Callable[[Camera], Gaussians]
+
+
+@dataclass(frozen=True)
+class MaskedView:
+    """A training view with its masks; ids count within the view only."""
+
+    camera: Camera
+    instances: Int[Tensor, "h w"]  # 0 = unlabelled
+    semantics: Int[Tensor, "h w"] | None = None  # 0 = unlabelled
+
+
+@dataclass(frozen=True)
+class MaskClasses:
+    """What masks show: the class of each mask id (used where a view has no semantic image), and which classes are stuff."""
+
+    of_id: Mapping[int, int]
+    stuff: frozenset[int]
+
+
+@dataclass(frozen=True)
+class MaskEvidence:
+    """Rendering weights of n Gaussians under the m masks of all views; a stuff class is one mask of a view."""
+
+    weights: csr_matrix  # [m, n], pixels
+    view: np.ndarray  # [m] the view each mask belongs to
+    class_id: np.ndarray  # [m] 0 = unknown
+    stuff: np.ndarray  # [m] bool
+    seen: np.ndarray  # [n] rendering weight over all pixels, unlabelled ones included
+    means: np.ndarray  # [n, 3] centres, metres
+
+
+def gather_evidence(
+    views: Iterable[MaskedView], decode: Decode, rasterizer: Rasterizer, classes: MaskClasses, options: ReliftOptions
+) -> MaskEvidence:
+    """Lift the masks of every view onto the Gaussians that `decode` gives for its camera (always the same number).
+
+    Masks under `options.min_pixels` count as unlabelled, and weights under `options.min_weight` as none. Raises ValueError
+    without a view.
+    """
+    rows, columns, values, view_of, class_of = [], [], [], [], []
+    seen, means, total = np.zeros(0), np.zeros((0, 3)), 0
+    for number, view in enumerate(views):
+        masks, class_ids = _masks_with_classes(view, classes, options.min_pixels)
+        gaussians = decode(view.camera)
+        lifted = rasterizer.lift(gaussians, view.camera, masks)
+        gaussian, label, weight = (value.cpu().numpy() for value in (lifted.gaussian, lifted.label, lifted.weight))
+        if number == 0:
+            means = gaussians.means.detach().cpu().numpy().astype(np.float64)
+            seen = np.zeros(len(means))
+        seen += np.bincount(gaussian, weights=weight, minlength=len(seen))
+        kept = (label > 0) & (weight >= options.min_weight)
+        rows.append(label[kept] - 1 + total)
+        columns.append(gaussian[kept])
+        values.append(weight[kept].astype(np.float64))
+        view_of.append(np.full(len(class_ids), number))
+        class_of.append(class_ids)
+        total += len(class_ids)
+    if not rows:
+        raise ValueError("there is no view to take evidence from")
+    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    class_id = np.concatenate(class_of)
+    return MaskEvidence(
+        weights=csr_matrix(entries, shape=(total, len(seen))),
+        view=np.concatenate(view_of),
+        class_id=class_id,
+        stuff=np.isin(class_id, list(classes.stuff)),
+        seen=seen,
+        means=means,
+    )
+
+
+def _masks_with_classes(view: MaskedView, classes: MaskClasses, min_pixels: int) -> tuple[Int[Tensor, "h w"], np.ndarray]:
+    """Canonical masks of a view, small ones removed and stuff of one class joined, and the class of each."""
+    labels, ids = canonical_masks(view.instances)
+    if view.semantics is None:
+        class_ids = np.array([0] + [classes.of_id.get(int(i), 0) for i in ids], dtype=np.int64)
+    else:
+        class_ids = _majority_class(labels, view.semantics, len(ids))
+    target = np.arange(len(class_ids))
+    for stuff in sorted(classes.stuff & set(class_ids.tolist())):
+        same = np.flatnonzero(class_ids == stuff)
+        target[same] = same[0]
+    target[0] = 0
+    joined = target[labels.cpu().numpy()]
+    sizes = np.bincount(joined.ravel(), minlength=len(target))
+    joined[sizes[joined] < min_pixels] = 0
+    result, kept = canonical_masks(torch.from_numpy(joined.astype(np.int32)).to(labels.device))
+    return result, class_ids[kept.cpu().numpy()]
+
+
+def _majority_class(masks: Int[Tensor, "h w"], semantics: Int[Tensor, "h w"], count: int) -> np.ndarray:
+    """[count + 1] most frequent non-zero class of each mask 0..count (ties: lowest class), 0 where there is none."""
+    mask, semantic = masks.cpu().numpy().ravel(), semantics.cpu().numpy().ravel()
+    base = int(semantic.max(initial=0)) + 1
+    votes = np.bincount(mask * base + semantic, minlength=(count + 1) * base).reshape(count + 1, base)
+    votes[:, 0] = 0
+    return np.where(votes.any(1), votes.argmax(1), 0)

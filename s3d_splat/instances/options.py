@@ -1,0 +1,45 @@
+"""What can be chosen about finding the objects; plain values, so that a command line can show them without loading torch."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Edges = Literal["both", "feature", "voxel"]
+
+
+@dataclass(frozen=True)
+class AggregationOptions:
+    """From anchors to clusters (InstanceGaussian, section 3.3): seeds, over-segments, a graph between them."""
+
+    seeds: int = 1_000  # over-segments to start with; never more than there are anchors
+    iterations: int = 2  # of k-means, starting from the seeds
+    position_weight: float = 0.3  # joint-space units a metre; two opposite unit features are 2 apart
+    feature_threshold: float = 0.15  # two over-segments nearer than this are alike (unit features mapped to 0..1)
+    voxel: float = 0.1  # metres; over-segments touch where their voxels share a face
+    edges: Edges = "both"  # what joins two over-segments: alike and touching, alike alone, or touching alone
+    min_join: int = 10  # Gaussians; a smaller over-segment joins nothing
+    min_size: int = 5  # Gaussians; a smaller cluster is dropped
+    unseen_radius: float = 0.3  # metres; anchors no view saw take the label of the nearest one within this
+
+
+@dataclass(frozen=True)
+class ReliftOptions:
+    """The masks as evidence after clustering."""
+
+    rounds: int = 2  # times that masks choose clusters and Gaussians choose masks; 0 keeps the clusters as they are
+    max_views: int = 300  # evenly spaced over the training views, at most
+    min_pixels: int = 10  # smaller masks are no evidence
+    min_share: float = 0.25  # of a mask; a cluster that fills less of it is not chosen, and the mask is no evidence
+    min_weight: float = 0.01  # pixels of rendering weight; less of a Gaussian under a mask is noise
+    split: bool = True  # divide clusters that single views see under several masks
+    merge: bool = True  # join clusters that the views agree to see under one mask
+    agreement: float = 0.6  # share of one mask that joins two clusters, and under which a cluster is divided
+    min_size: int = 5  # Gaussians; a smaller instance is dropped
+
+
+@dataclass(frozen=True)
+class InstanceOptions:
+    """The chain from a trained field to its objects."""
+
+    aggregation: AggregationOptions = field(default_factory=AggregationOptions)
+    relift: ReliftOptions = field(default_factory=ReliftOptions)
+    seed: int = 0

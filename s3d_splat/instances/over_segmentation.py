@@ -1,0 +1,58 @@
+"""Over-segments: k-means in a space that joins what a Gaussian looks like to the masks and where it is."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from s3d_splat.instances.sampling import farthest_points
+
+_BLOCK = 2048  # points whose distances to all centres fit into the processor's cache
+
+
+def joint_space(
+    positions: Float[Tensor, "n 3"], features: Float[Tensor, "n d"], position_weight: float
+) -> Float[Tensor, "n e"]:
+    """Unit features beside positions scaled by `position_weight` (units a metre), as float32, about the positions' mean.
+
+    Scaled positions stand for the paper's positional encoding: sinusoids fold distant places onto each other.
+    """
+    centred = (positions.double() - positions.double().mean(0)).float()
+    return torch.cat((normalize(features.float(), dim=1), centred * position_weight), dim=1)
+
+
+def over_segment(points: Float[Tensor, "n e"], count: int, iterations: int, generator: torch.Generator) -> Int[Tensor, " n"]:
+    """The over-segment of each point, 0..k-1 with k <= count and none empty.
+
+    Lloyd's k-means from farthest-point seeds (the first is drawn from `generator`); the sampling is the first assignment, so
+    `iterations` counts how often centres move. The same bits for the same seed.
+    """
+    start = int(torch.randint(len(points), (1,), generator=generator))
+    seeds, labels = farthest_points(points, count, start)
+    for _ in range(iterations):
+        labels = _nearest(points, segment_means(points, labels, len(seeds)))
+    return torch.unique(labels, return_inverse=True)[1]
+
+
+def segment_means(
+    values: Float[Tensor, "n e"], labels: Int[Tensor, " n"], count: int, weights: Float[Tensor, " n"] | None = None
+) -> Float[Tensor, "k e"]:
+    """(Weighted) mean of the values of each label; infinite where a label has no weight."""
+    weight = torch.ones(len(values), dtype=torch.float64) if weights is None else weights.double()
+    total = torch.zeros(count, values.shape[1], dtype=torch.float64).index_add_(0, labels, values.double() * weight[:, None])
+    sizes = torch.zeros(count, dtype=torch.float64).index_add_(0, labels, weight)
+    return torch.where(sizes[:, None] > 0, total / sizes[:, None].clamp(min=1e-300), torch.inf).to(values.dtype)
+
+
+def _nearest(points: Float[Tensor, "n e"], centres: Float[Tensor, "k e"]) -> Int[Tensor, " n"]:
+    """The nearest centre of each point; centres at infinity are nobody's."""
+    usable = torch.nonzero(torch.isfinite(centres).all(1))[:, 0]
+    centres = centres[usable]
+    half_norms = centres.square().sum(1) / 2
+    labels = torch.empty(len(points), dtype=torch.int64)
+    for first in range(0, len(points), _BLOCK):
+        block = points[first : first + _BLOCK]
+        labels[first : first + _BLOCK] = torch.addmm(half_norms, block, centres.T, alpha=-1).argmin(1)
+    return usable[labels]

@@ -1,0 +1,109 @@
+"""Relift: after clustering, the masks of every view are evidence again, now for labels of single Gaussians.
+
+Each mask is given to the cluster that fills most of it, and each Gaussian to the cluster whose masks it is seen under most.
+Before that, clusters that lie under several masks are divided and clusters that lie under one mask are joined (`consensus`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from scipy.sparse import csr_matrix
+
+from s3d_splat.geometry.neighbours import nearest_neighbours
+from s3d_splat.instances.consensus import Overlap, cluster_columns, divided_labels, merged_clusters
+from s3d_splat.instances.evidence import MaskEvidence
+from s3d_splat.instances.options import ReliftOptions
+
+Labels = Int[np.ndarray, " n"]
+
+
+def relift(evidence: MaskEvidence, labels: Labels, options: ReliftOptions) -> Labels:
+    """Labels (0 = none) of the n Gaussians after `options.rounds` rounds, starting from clusters `labels` (0 = none).
+
+    Labels 1..s are the stuff classes that masks show, in ascending order: their masks are known to belong together, so they
+    choose no cluster. Things follow. Clusters that no mask chooses vanish. A Gaussian that no mask sees keeps its label.
+    """
+    stuff = np.unique(evidence.class_id[evidence.stuff])
+    current = np.where(labels > 0, labels + len(stuff), 0)
+    for _ in range(options.rounds):
+        current = _compact(current, len(stuff))
+        if options.split:
+            current = _divide(evidence, current, len(stuff), options)
+        if options.merge:
+            current = _join(evidence, current, len(stuff), options)
+        choice = mask_choices(evidence, current, stuff, options.min_share)
+        current = _vote(evidence, choice, current, options.min_size)
+    return current
+
+
+def mask_choices(
+    evidence: MaskEvidence, labels: Labels, stuff: Int[np.ndarray, " s"], min_share: float
+) -> Int[np.ndarray, " m"]:
+    """The label of each mask: its class's where it shows stuff, else the thing that fills most of it.
+
+    0 where that thing fills less than `min_share` of the mask's rendering weight.
+    """
+    count = int(labels.max(initial=0)) + 1
+    overlap = csr_matrix(evidence.weights @ cluster_columns(np.where(labels > len(stuff), labels, -1), count))
+    total = np.asarray(evidence.weights.sum(axis=1)).ravel()
+    share = np.divide(overlap.max(axis=1).toarray().ravel(), total, out=np.zeros(len(total)), where=total > 0)
+    choice = np.where(share >= min_share, np.asarray(overlap.argmax(axis=1)).ravel(), 0)
+    return np.where(evidence.stuff, np.searchsorted(stuff, evidence.class_id) + 1, choice)
+
+
+def with_neighbours(labels: Labels, evidence: MaskEvidence, children: int, radius: float) -> Labels:
+    """Labels in which Gaussians no view saw take their anchor's most frequent label, else one within `radius` (m)."""
+    if len(labels) == 0:
+        return labels
+    known = (evidence.seen > 0) & (labels > 0)
+    anchor = np.arange(len(labels)) // children
+    siblings = most_frequent(anchor[known], labels[known], len(labels) // children)[anchor]
+    result = np.where(evidence.seen > 0, labels, siblings)
+    lost = np.flatnonzero((evidence.seen <= 0) & (result == 0))
+    points = torch.from_numpy(evidence.means)
+    nearest = nearest_neighbours(points[lost], points[np.flatnonzero(known)], 1, radius)[1][:, 0].numpy()
+    result[lost[nearest >= 0]] = labels[known][nearest[nearest >= 0]]
+    return result
+
+
+def most_frequent(group: Int[np.ndarray, " m"], labels: Int[np.ndarray, " m"], groups: int) -> Int[np.ndarray, " g"]:
+    """The label that occurs most often in each group (ties: the lowest), 0 in an empty one."""
+    count = int(labels.max(initial=0)) + 1
+    votes = csr_matrix((np.ones(len(group)), (group, labels)), shape=(groups, count))
+    return np.asarray(votes.argmax(axis=1)).ravel()
+
+
+def _vote(evidence: MaskEvidence, choice: Int[np.ndarray, " m"], labels: Labels, min_size: int) -> Labels:
+    """Each Gaussian's label: the one whose masks hold most of its weight; labels of fewer than `min_size` do not stand."""
+    count = max(int(choice.max(initial=0)), int(labels.max(initial=0))) + 1
+    votes = csr_matrix(evidence.weights.T @ cluster_columns(np.where(choice > 0, choice, -1), count))
+    voted = np.diff(votes.indptr) > 0
+    for _ in range(2):
+        best = np.asarray(votes.argmax(axis=1)).ravel() if len(labels) else labels
+        result = np.where(voted, best, labels)
+        large = np.bincount(result, minlength=count) >= min_size
+        votes = csr_matrix(votes @ cluster_columns(np.where(large, np.arange(count), -1), count))
+    return np.where(large[result], result, 0)
+
+
+def _divide(evidence: MaskEvidence, labels: Labels, stuff: int, options: ReliftOptions) -> Labels:
+    divisible = np.arange(int(labels.max(initial=0)) + 1) > stuff
+    divided = divided_labels(evidence.weights, evidence.view, labels, divisible, options.agreement, options.min_pixels)
+    return _compact(divided, stuff)
+
+
+def _join(evidence: MaskEvidence, labels: Labels, stuff: int, options: ReliftOptions) -> Labels:
+    things = np.where(labels > stuff, labels - stuff - 1, -1)
+    weights = csr_matrix(evidence.weights @ cluster_columns(things, int(things.max(initial=-1)) + 1))
+    group = merged_clusters(Overlap(weights, evidence.view), options.agreement, options.min_pixels)
+    result = labels.copy()
+    result[things >= 0] = group[things[things >= 0]] + stuff + 1
+    return result
+
+
+def _compact(labels: Labels, stuff: int) -> Labels:
+    """Thing labels without gaps, in the same order; 0 and stuff labels as they are."""
+    things = np.unique(labels[labels > stuff])
+    return np.where(labels > stuff, np.searchsorted(things, labels) + stuff + 1, labels)

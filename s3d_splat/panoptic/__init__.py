@@ -1,0 +1,1 @@
+"""Panoptic pictures of any view."""
