@@ -23,22 +23,25 @@ template <class S> bool make_splat(int64_t i, const S* means2d, const S* conics,
   const S a = conics[3 * i], b = conics[3 * i + 1], c = conics[3 * i + 2];
   const S x = means2d[2 * i], y = means2d[2 * i + 1], opacity = opacities[i];
   const S largest = std::numeric_limits<S>::max();
-  const double half_log2e = 0.5 * 1.4426950408889634;
   const double rest = double(c) - double(b) * double(b) / double(a);
   // Written so that NaN fails.
   const bool sane = opacity >= S(kAlphaMin) && opacity <= largest && a > S(0) && a <= largest && rest > 0 && rest <= largest &&
                     std::abs(x) <= S(1e9) && std::abs(y) <= S(1e9) && std::abs(depths[i]) <= largest;
   if (!sane) return false;
   Splat<S>& s = *out;
-  s.x = x, s.y = y, s.a = a, s.b = b, s.c = c, s.opacity = opacity;
-  const double su = std::sqrt(double(a) * half_log2e);
-  s.su = S(su);
-  s.sk = S(su * double(b) / double(a));
-  s.sv = S(rest * half_log2e);
+  s.x = x, s.y = y;
+  const double su = std::sqrt(double(a) / kConic), sk = su * double(b) / double(a), sv = rest / kConic, norm = sk * sk + sv;
+  s.su = S(su), s.sk = S(sk), s.sv = S(sv);
   s.log2_opacity = std::log2(opacity);
-  s.reach = s.log2_opacity - S(kLog2AlphaMin) + S(kReachMargin);
+  s.inverse_opacity = S(1) / opacity;
+  const double reach = double(s.log2_opacity) - kLog2AlphaMin + kReachMargin;
+  s.half_height = S(std::sqrt(reach / sv));
+  s.x_at_bottom = S(-sk / su * std::sqrt(reach / sv));
+  s.tilt = S(su * sk / norm);
+  s.bow = S(reach / norm);
+  s.bow_x = S(su * su * sv / (norm * norm));
   s.gaussian = int32_t(i);
-  return s.su > S(0) && s.sv > S(0);
+  return s.su > S(0) && s.sv > S(0) && s.half_height <= largest;
 }
 
 // Index range of the pixel centres (i + 0.5) inside [centre + low, centre + high], clipped to 0..count-1.

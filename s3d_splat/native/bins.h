@@ -11,15 +11,19 @@ namespace s3d {
 
 // alpha = min(kAlphaMax, 2^(log2_opacity - u^2 - sv dy^2)), u = su dx + sk dy: the Cholesky form of the conic, in powers of two,
 // because a dx^2 + 2 b dx dy + c dy^2 loses its digits for long thin Gaussians.
-template <class S> struct Splat {
+template <class S> struct alignas(16 * sizeof(S)) Splat {
   S x, y;          // centre, pixels
   S su, sk, sv;    // shape
   S log2_opacity;  // at the centre
-  S reach;         // largest exponent deficit that still passes the alpha threshold, with a margin
-  S opacity;
-  S a, b, c;  // the conic as it was given
+  S inverse_opacity;
+  S half_height;   // the ellipse that passes the alpha threshold (with a margin) spans dy = -half_height .. half_height;
+  S x_at_bottom;   // it is lowest at dx = x_at_bottom, and at a given dx it spans
+  S tilt, bow, bow_x;  // dy = -tilt dx -+ sqrt(bow - bow_x dx^2)
   int32_t gaussian;
 };
+
+// The conic's entries are kConic su^2, kConic su sk, kConic (sk^2 + sv): exponents are powers of two, q is halved.
+constexpr double kConic = 2 * 0.6931471805599453;
 
 constexpr double kAlphaMax = 0.999;
 constexpr double kAlphaMin = 1.0 / 255.0;
@@ -46,7 +50,8 @@ template <class S> struct Bins : BinsBase {
   Buffer<int64_t> slot_begin;    // [visible + 1]
   Buffer<int64_t> tile_begin;    // [tiles + 1]
   Buffer<Entry> entries;         // [pairs], by tile, then front to back
-  Buffer<S> gradients;           // workspace of the backward pass
+  Buffer<S> values;              // what is composited, packed front to back
+  Buffer<S> gradients;           // one row an intersection
 
   // Workspaces of `fill`.
   Buffer<int32_t> order, order_swap;
@@ -56,14 +61,17 @@ template <class S> struct Bins : BinsBase {
   void fill(int64_t n, const S* means2d, const S* conics, const S* opacities, const S* depths, int w, int h, int threads);
 };
 
-// Tiles (or pixels) that an ellipse touches: the rows, and for each row the columns.
+// Horizontal extents of an ellipse, row of tiles by row of tiles.
 template <class S> struct Reach {
-  const Splat<S>& s;
   S half_height, y_at_right;  // the right-most point of the ellipse lies at dy = y_at_right
+  S slant, bow, bow_y;        // at a given dy it spans dx = -slant dy -+ sqrt(bow - bow_y dy^2)
 
-  explicit Reach(const Splat<S>& splat) : s(splat) {
-    half_height = std::sqrt(s.reach / s.sv);
+  explicit Reach(const Splat<S>& s) : half_height(s.half_height) {
+    const S inverse = S(1) / s.su;
     y_at_right = -half_height * s.sk / std::sqrt(s.sv + s.sk * s.sk);
+    slant = s.sk * inverse;
+    bow_y = s.sv * inverse * inverse;
+    bow = half_height * half_height * bow_y;
   }
   // Horizontal extent of the part of the ellipse between dy = low and dy = high.
   void columns(S low, S high, S* left, S* right) const {
@@ -71,8 +79,8 @@ template <class S> struct Reach {
     high = std::min(high, half_height);
     const S yr = std::min(std::max(y_at_right, low), high);
     const S yl = std::min(std::max(-y_at_right, low), high);
-    *right = (std::sqrt(std::max(S(0), s.reach - s.sv * yr * yr)) - s.sk * yr) / s.su;
-    *left = (-std::sqrt(std::max(S(0), s.reach - s.sv * yl * yl)) - s.sk * yl) / s.su;
+    *right = std::sqrt(std::max(S(0), bow - bow_y * yr * yr)) - slant * yr;
+    *left = -std::sqrt(std::max(S(0), bow - bow_y * yl * yl)) - slant * yl;
   }
 };
 

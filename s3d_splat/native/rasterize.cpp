@@ -10,6 +10,7 @@ namespace {
 constexpr int kBatch = 128;      // Gaussians prepared at a time
 constexpr int kFusedChannels = 16;  // channels whose sums stay in registers
 constexpr int kAliveEvery = 16;  // Gaussians between two looks at whether any pixel is still open
+constexpr int kAhead = 12;       // entries between the one at hand and the one that is called from memory
 
 template <class S> struct Values {
   const S *colours, *depths, *features;
@@ -25,15 +26,35 @@ template <class S> struct Values {
 
 int padded(int channels) { return (channels + 3) / 4 * 4; }
 
+// Packs the channels of the visible Gaussians front to back, so that a tile walks through memory in one direction.
+// Without the features if they are `detached`: zeros keep them out of the gradient of the geometry.
+template <class S> void pack(Bins<S>& bins, const Values<S>& values, bool detached, int threads) {
+  const int stride = padded(values.channels()), kept = values.channels() - (detached ? values.feature_count : 0);
+  S* packed = bins.values.reserve(size_t(bins.visible) * stride + 1);
+  parallel_ranges(bins.visible, threads, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) {
+      values.gather(bins.splats[p].gaussian, packed + p * stride);
+      std::fill(packed + p * stride + kept, packed + (p + 1) * stride, S(0));
+    }
+  });
+}
+
+// Calls the Gaussian of a later entry from memory: the order is random, the caches do not guess it.
+template <class S> S3D_INLINE void call_ahead(const Bins<S>& bins, int64_t entry, int64_t end, int stride) {
+  const int64_t p = bins.entries[std::min(entry + kAhead, end - 1)].splat;
+  prefetch(&bins.splats[p]);
+  prefetch(bins.values.data() + p * stride);
+  if (stride > 8) prefetch(bins.values.data() + p * stride + 16);
+}
+
 // One Gaussian in one row of pixels.
 template <class S> struct RowEntry {
   S u, su, exponent;
-  int32_t index;  // in the batch
+  uint32_t splat;
 };
 
 // Per tile and thread: where the sums live between batches.
 template <class S> struct ForwardScratch {
-  Buffer<S> values;   // [kBatch, padded channels]
   Buffer<S> sums;     // [padded channels, kTilePixels]
   Buffer<S> weights;  // [kBatch, W] of one segment, for many channels
 };
@@ -43,10 +64,10 @@ template <class S> struct RowList {
   int counts[kTile];
 
   void clear() { std::fill(counts, counts + kTile, 0); }
-  void add(const LocalSplat<S>& g, int index) {
+  void add(const LocalSplat<S>& g, uint32_t splat) {
     for (int row = g.first_row; row <= g.last_row; ++row) {
       const S dy = g.dy0 + S(row);
-      entries[row][counts[row]++] = RowEntry<S>{g.u0 + g.sk * S(row), g.su, g.log2_opacity - g.sv * dy * dy, index};
+      entries[row][counts[row]++] = RowEntry<S>{g.u0 + g.sk * S(row), g.su, g.log2_opacity - g.sv * dy * dy, splat};
     }
   }
 };
@@ -72,7 +93,7 @@ S3D_INLINE void composite(const RowEntry<S>* entries, int count, Vec<S> lanes, c
     last = open ? after : last;
     t = after;
     if (K == 0) store<S>(weights + i * kLanes<S>, w);
-    const S* v = values + int64_t(e.index) * stride;
+    const S* v = values + int64_t(e.splat) * stride;
     for (int k = 0; k < K; ++k) sum[k] += w * v[k];
   }
   store<S>(running, t);
@@ -87,7 +108,7 @@ S3D_INLINE void accumulate(const RowEntry<S>* entries, int count, const S* weigh
   for (int k = 0; k < K; ++k) sum[k] = load(sums + k * kTilePixels);
   for (int i = 0; i < count; ++i) {
     const Vec<S> w = load(weights + i * kLanes<S>);
-    const S* v = values + int64_t(entries[i].index) * stride;
+    const S* v = values + int64_t(entries[i].splat) * stride;
     for (int k = 0; k < K; ++k) sum[k] += w * v[k];
   }
   for (int k = 0; k < K; ++k) store<S>(sums + k * kTilePixels, sum[k]);
@@ -98,9 +119,8 @@ template <class S> struct Outputs {
 };
 
 template <class S>
-void composite_segment(const RowEntry<S>* entries, int count, Vec<S> lanes, int channels, ForwardScratch<S>& scratch, S* running,
-                       S* final_t, S* sums) {
-  const S* values = scratch.values.data();
+void composite_segment(const RowEntry<S>* entries, int count, Vec<S> lanes, const S* values, int channels, ForwardScratch<S>& scratch,
+                       S* running, S* final_t, S* sums) {
   switch (channels <= kFusedChannels ? channels : 0) {
     case 4: return composite<S, 4>(entries, count, lanes, values, channels, running, final_t, sums, nullptr);
     case 8: return composite<S, 8>(entries, count, lanes, values, channels, running, final_t, sums, nullptr);
@@ -136,10 +156,8 @@ template <class S>
 void forward_tile(const Bins<S>& bins, const Tile<S>& tile, const Values<S>& values, const S* background, ForwardScratch<S>& scratch,
                   RowList<S>& list, const Outputs<S>& out) {
   const int channels = values.channels(), stride = padded(channels);
-  S* packed = scratch.values.reserve(size_t(kBatch) * stride);
   S* sums = scratch.sums.reserve(size_t(stride) * kTilePixels);
   std::memset(sums, 0, sizeof(S) * stride * kTilePixels);
-  std::memset(packed, 0, sizeof(S) * kBatch * stride);
   Transmittance<S> running(tile);
   alignas(64) S final_t[kTilePixels];
   std::fill(final_t, final_t + kTilePixels, S(1));
@@ -148,15 +166,15 @@ void forward_tile(const Bins<S>& bins, const Tile<S>& tile, const Values<S>& val
     const int count = int(std::min<int64_t>(kBatch, tile.end - begin));
     list.clear();
     for (int i = 0; i < count; ++i) {
-      const Splat<S>& s = bins.splats[bins.entries[begin + i].splat];
-      list.add(localise(s, tile), i);
-      values.gather(s.gaussian, packed + i * stride);
+      const uint32_t p = bins.entries[begin + i].splat;
+      call_ahead(bins, begin + i, tile.end, stride);
+      list.add(localise(bins.splats[p], tile), p);
     }
     for (int segment = 0; segment < kSegments<S>; ++segment) {
       const int row = segment / kRowSegments<S>, at = segment * kLanes<S>;
       if (row >= tile.rows || list.counts[row] == 0) continue;
-      composite_segment<S>(list.entries[row], list.counts[row], lanes + S(at % kTile), stride, scratch, running.value + at, final_t + at,
-                           sums + at);
+      composite_segment<S>(list.entries[row], list.counts[row], lanes + S(at % kTile), bins.values.data(), stride, scratch,
+                           running.value + at, final_t + at, sums + at);
     }
   }
   write_tile(bins, tile, values, background, final_t, sums, out);
@@ -168,7 +186,8 @@ template <class S> struct TileScratch {
 };
 
 template <class S>
-int forward(const Bins<S>& bins, const Values<S>& values, const S* background, const Outputs<S>& out, int threads) {
+int forward(Bins<S>& bins, const Values<S>& values, const S* background, const Outputs<S>& out, int threads) {
+  pack(bins, values, false, threads);
   return over_tiles<TileScratch<S>>(bins.tiles(), threads, [&](int t, TileScratch<S>& scratch) {
     forward_tile(bins, Tile<S>(bins, t), values, background, scratch.forward, *scratch.list, out);
   });
@@ -187,7 +206,6 @@ constexpr int kGeometry = 6;  // mean x, mean y, conic a b c, opacity: the first
 template <class S> struct BackwardScratch {
   Buffer<S> pixel_gradients;  // [kSegments, channels, W]
   Buffer<S> rest;             // [kTilePixels]: what is behind the pair at hand, as seen through it
-  Buffer<S> values;           // [channels] of one Gaussian, 0 where they do not move geometry
   Buffer<S> sums;             // [channels] of one Gaussian
   Buffer<S> weights;          // [kTilePixels], for many channels
 };
@@ -290,8 +308,7 @@ S3D_INLINE void channel_sums(const LocalSplat<S>& g, int first_channel, int stri
 }
 
 template <class S>
-Moments<S> backward_splat(const LocalSplat<S>& g, S dx0, int stride, Vec<S> lanes, S* transmittance, BackwardScratch<S>& scratch) {
-  const S* values = scratch.values.data();
+Moments<S> backward_splat(const LocalSplat<S>& g, S dx0, const S* values, int stride, Vec<S> lanes, S* transmittance, BackwardScratch<S>& scratch) {
   S* sums = scratch.sums.data();
   switch (stride) {
     case 4: return backward_rows<S, 4>(g, dx0, values, stride, lanes, transmittance, scratch, sums);
@@ -308,12 +325,13 @@ Moments<S> backward_splat(const LocalSplat<S>& g, S dx0, int stride, Vec<S> lane
 
 // From moments of g to the gradients of centre, conic and opacity; q = (a dx^2 + c dy^2) / 2 + b dx dy.
 template <class S> void write_geometry(const Splat<S>& s, const Moments<S>& m, S* out) {
-  out[0] = s.a * m.gx + s.b * m.gy;
-  out[1] = s.b * m.gx + s.c * m.gy;
+  const S u = s.su * m.gx + s.sk * m.gy;  // conic times (gx, gy), in the Cholesky form
+  out[0] = S(kConic) * s.su * u;
+  out[1] = S(kConic) * (s.sk * u + s.sv * m.gy);
   out[2] = S(-0.5) * m.gxx;
   out[3] = -m.gxy;
   out[4] = S(-0.5) * m.gyy;
-  out[5] = m.g / s.opacity;
+  out[5] = m.g * s.inverse_opacity;
 }
 
 template <class S>
@@ -323,21 +341,18 @@ void backward_tile(Bins<S>& bins, const Tile<S>& tile, const Values<S>& values, 
   scratch.pixel_gradients.reserve(size_t(stride) * kTilePixels + 1);
   scratch.rest.reserve(kTilePixels);
   scratch.weights.reserve(kTilePixels);
-  S* own = scratch.values.reserve(stride + 1);
   scratch.sums.reserve(stride + 1);
   load_pixel_gradients(bins, tile, values, out, g, detached, stride, scratch);
   Transmittance<S> running(tile);
   const Vec<S> lanes = lane_indices<S>();
-  std::fill(own, own + stride, S(0));
-  const int moving = detached ? channels - values.feature_count : channels;
   int64_t e = tile.begin;
   for (; e < tile.end; ++e) {
     if ((e - tile.begin) % kAliveEvery == 0 && !running.alive()) break;
-    const Splat<S>& s = bins.splats[bins.entries[e].splat];
-    values.gather(s.gaussian, own);
-    std::fill(own + moving, own + channels, S(0));
+    call_ahead(bins, e, tile.end, stride);
+    const uint32_t p = bins.entries[e].splat;
+    const Splat<S>& s = bins.splats[p];
     const LocalSplat<S> local = localise(s, tile);
-    const Moments<S> m = backward_splat(local, S(tile.x0) + S(0.5) - s.x, stride, lanes, running.value, scratch);
+    const Moments<S> m = backward_splat(local, S(tile.x0) + S(0.5) - s.x, bins.values.data() + int64_t(p) * stride, stride, lanes, running.value, scratch);
     S* row = bins.gradients.data() + int64_t(bins.entries[e].slot) * width;
     write_geometry(s, m, row);
     std::copy(scratch.sums.data(), scratch.sums.data() + channels, row + kGeometry);
@@ -379,6 +394,7 @@ template <class S>
 int backward(Bins<S>& bins, const Values<S>& values, const Outputs<S>& out, const Gradients<S>& g, bool detached, int threads) {
   try {
     bins.gradients.reserve(size_t(bins.pairs) * (kGeometry + values.channels()) + 1);
+    pack(bins, values, detached, threads);
   } catch (const std::bad_alloc&) {
     return kOutOfMemory;
   }
@@ -390,10 +406,14 @@ int backward(Bins<S>& bins, const Values<S>& values, const Outputs<S>& out, cons
 }
 
 template <class S>
-int forward_checked(const void* handle, const Values<S>& values, const S* background, const Outputs<S>& out, int threads) {
-  auto* base = static_cast<const BinsBase*>(handle);
+int forward_checked(void* handle, const Values<S>& values, const S* background, const Outputs<S>& out, int threads) {
+  auto* base = static_cast<BinsBase*>(handle);
   if (base->scalar_bytes != sizeof(S)) return kBadArgument;
-  return forward(*static_cast<const Bins<S>*>(base), values, background, out, threads);
+  try {
+    return forward(*static_cast<Bins<S>*>(base), values, background, out, threads);
+  } catch (const std::bad_alloc&) {
+    return kOutOfMemory;
+  }
 }
 
 template <class S>
@@ -408,7 +428,7 @@ int backward_checked(void* handle, const Values<S>& values, const Outputs<S>& ou
 
 // Counts of 0 leave a group of channels out; its pointers are then not read. `background` may be null (black).
 #define S3D_DEFINE_RASTERIZE(S, SUFFIX)                                                                                            \
-  extern "C" int s3d_forward_##SUFFIX(const void* bins, const S* colours, int colour_count, const S* depths, int depth_count,       \
+  extern "C" int s3d_forward_##SUFFIX(void* bins, const S* colours, int colour_count, const S* depths, int depth_count,       \
                                       const S* features, int feature_count, const S* background, S* colour, S* depth,              \
                                       S* feature_map, S* alpha, int threads) {                                                     \
     return s3d::forward_checked<S>(bins, {colours, depths, features, colour_count, depth_count, feature_count}, background,        \

@@ -62,8 +62,15 @@ template <class S> S3D_INLINE Vec<S> lane_indices() {
   return v;
 }
 
-template <class S> S3D_INLINE Vec<S> minimum(Vec<S> a, Vec<S> b) { return a < b ? a : b; }
+template <class S> S3D_INLINE Vec<S> minimum(Vec<S> a, Vec<S> b) {
+#ifdef S3D_AVX512
+  if constexpr (sizeof(S) == 4) return (Vec<S>)_mm512_min_ps((__m512)a, (__m512)b);
+#endif
+  return a < b ? a : b;
+}
 template <class S> S3D_INLINE Vec<S> maximum(Vec<S> a, Vec<S> b) { return a > b ? a : b; }
+
+S3D_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
 
 template <class S> S3D_INLINE bool any(Mask<S> m) {
 #ifdef S3D_AVX512

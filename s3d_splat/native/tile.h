@@ -34,18 +34,15 @@ template <class S> S3D_INLINE LocalSplat<S> localise(const Splat<S>& s, const Ti
   l.dy0 = S(tile.y0) + S(0.5) - s.y;
   l.su = s.su, l.sk = s.sk, l.sv = s.sv, l.log2_opacity = s.log2_opacity;
   l.u0 = s.su * dx0 + s.sk * l.dy0;
-  // Rows between the lowest and highest point of the ellipse inside the tile's columns.
-  const S height2 = s.reach / s.sv, half_height = std::sqrt(height2), norm = s.sk * s.sk + s.sv;
-  const S x_at_bottom = -s.sk / s.su * half_height;
-  const S margin = S(0.02) + S(1e-4) * half_height;
+  // Rows between the highest and the lowest point of the ellipse inside the tile's columns.
+  const S margin = S(0.02) + S(1e-4) * s.half_height;
   const S low = dx0 - margin, high = dx0 + S(tile.columns - 1) + margin;
-  const S xb = std::min(std::max(x_at_bottom, low), high), xt = std::min(std::max(-x_at_bottom, low), high);
-  const S across = s.su * s.su * s.sv, shift = s.su * s.sk;
-  const S bottom = (std::sqrt(std::max(S(0), norm * s.reach - across * xb * xb)) - shift * xb) / norm;
-  const S top = (-std::sqrt(std::max(S(0), norm * s.reach - across * xt * xt)) - shift * xt) / norm;
-  const S first = std::ceil(top - margin - l.dy0), last = std::floor(bottom + margin - l.dy0);
-  l.first_row = first <= S(0) ? 0 : first >= S(kTile) ? kTile : int(first);
-  l.last_row = last >= S(tile.rows - 1) ? tile.rows - 1 : last < S(0) ? -1 : int(last);
+  const S xb = std::min(std::max(s.x_at_bottom, low), high), xt = std::min(std::max(-s.x_at_bottom, low), high);
+  const S bottom = std::sqrt(std::max(S(0), s.bow - s.bow_x * xb * xb)) - s.tilt * xb;
+  const S top = -std::sqrt(std::max(S(0), s.bow - s.bow_x * xt * xt)) - s.tilt * xt;
+  const S first = std::min(std::max(top - margin - l.dy0, S(-1)), S(kTile)), last = bottom + margin - l.dy0;
+  l.first_row = int(first + S(1));  // the next integer; a whole number may be skipped only inside the margin
+  l.last_row = int(std::min(std::max(last, S(-0.5)), S(tile.rows) - S(0.5)) + S(1)) - 1;
   return l;
 }
 
