@@ -18,6 +18,8 @@ from s3d_splat.types import Camera, Gaussians
 
 Decode = Callable[[Camera], Gaussians]
 
+_ANYWHERE = Camera(torch.eye(4), fx=1.0, fy=1.0, cx=0.5, cy=0.5, width=1, height=1)  # centres are the same for every camera
+
 
 @dataclass(frozen=True)
 class MaskedView:
@@ -53,19 +55,17 @@ def gather_evidence(
 ) -> MaskEvidence:
     """Lift the masks of every view onto the Gaussians that `decode` gives for its camera (always the same number).
 
-    Masks under `options.min_pixels` count as unlabelled, and weights under `options.min_weight` as none. Raises ValueError
-    without a view.
+    Masks under `options.min_pixels` count as unlabelled, and weights under `options.min_weight` as none. Without a view
+    nothing is seen.
     """
-    rows, columns, values, view_of, class_of = [], [], [], [], []
-    seen, means, total = np.zeros(0), np.zeros((0, 3)), 0
+    rows, columns, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
+    view_of, class_of = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    means = decode(_ANYWHERE).means.detach().cpu().numpy().astype(np.float64)
+    seen, total = np.zeros(len(means)), 0
     for number, view in enumerate(views):
         masks, class_ids = _masks_with_classes(view, classes, options.min_pixels)
-        gaussians = decode(view.camera)
-        lifted = rasterizer.lift(gaussians, view.camera, masks)
+        lifted = rasterizer.lift(decode(view.camera), view.camera, masks)
         gaussian, label, weight = (value.cpu().numpy() for value in (lifted.gaussian, lifted.label, lifted.weight))
-        if number == 0:
-            means = gaussians.means.detach().cpu().numpy().astype(np.float64)
-            seen = np.zeros(len(means))
         seen += np.bincount(gaussian, weights=weight, minlength=len(seen))
         kept = (label > 0) & (weight >= options.min_weight)
         rows.append(label[kept] - 1 + total)
@@ -74,8 +74,6 @@ def gather_evidence(
         view_of.append(np.full(len(class_ids), number))
         class_of.append(class_ids)
         total += len(class_ids)
-    if not rows:
-        raise ValueError("there is no view to take evidence from")
     entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
     class_id = np.concatenate(class_of)
     return MaskEvidence(
