@@ -98,8 +98,8 @@ def test_scene_by_hand() -> None:
     truth = row((WALL, 0, 20), (CHAIR, 1, 10), (CHAIR, 2, 10), (0, 0, 60))
     prediction = row((WALL, 3, 20), (CHAIR, 1, 8), (0, 0, 2), (0, 0, 6), (CHAIR, 5, 4), (CHAIR, 1, 60))
     result = scene((prediction, truth))
-    # the 60 pixels of true class 0 are dropped. chair 1: 8 / (8 + 10 - 2 under predicted void - 8) = 1; chair 2, 6 of 10 under
-    # predicted void, matches prediction 5: 4 / (4 + 10 - 6 - 4) = 1
+    # the 60 pixels of true class 0 are dropped. chair 1: 8 / (8 + 10 - 2 under predicted void - 8) = 1; chair 2, 6 of 10
+    # under predicted void, matches prediction 5: 4 / (4 + 10 - 6 - 4) = 1
     assert result["pq"] == 1.0
     # strict: chair 1: 8 / (8 + 10 - 8); chair 2: 4 / (4 + 10 - 4) = .4, missed, and 5 is false
     assert result["pq_strict"] == pytest.approx((1 + 0.8 / (1 + 1 / 2 + 1 / 2)) / 2)
