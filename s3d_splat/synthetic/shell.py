@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from s3d_splat.synthetic import objects
 from s3d_splat.synthetic.furniture import Part
 from s3d_splat.synthetic.layout import Opening, Room, Thing, transformed
 from s3d_splat.synthetic.mesh import Mesh, join, moved, patch
@@ -41,7 +42,27 @@ def build(rooms: tuple[Room, ...]) -> Building:
         for room, x in zip(rooms, offsets, strict=True)
         for thing in room.things
     ]
+    if open_doors:
+        things += _corridor_things(rooms, offsets)
     return Building(rooms, offsets, (*stuff, *things))
+
+
+def _corridor_things(rooms: tuple[Room, ...], offsets: tuple[float, ...]) -> list[Thing]:
+    """Two prints and a chest opposite each room, on the corridor's far wall."""
+    far = -WALL_THICKNESS - CORRIDOR_WIDTH
+    things = []
+    for k, (room, x) in enumerate(zip(rooms, offsets, strict=True)):
+        middle = x + room.width / 2
+        spots = [(f"corridor print {2 * k + n + 1}", middle + side, 1.2) for n, side in enumerate((-1.6, 1.3))]
+        for name, at, z in spots:
+            parts = objects.picture(room.theme, 0.8, 0.65, seed=97 * k + round(at * 10))
+            things.append(transformed(Thing(name, "picture", parts), np.eye(3), np.array([at, far, z])))
+        cover = Texture("checker", (room.theme.accents[3], room.theme.accents[0]), scale=0.12)
+        chest = objects.crate(cover, (0.8, 0.32, 0.5))
+        things.append(
+            transformed(Thing(f"corridor chest {k + 1}", "box", chest), np.eye(3), np.array([middle, far + 0.01, 0]))
+        )
+    return things
 
 
 def _opened(thing: Thing, room: Room) -> Thing:
@@ -106,10 +127,8 @@ def _corridor_shell(rooms: tuple[Room, ...], offsets: tuple[float, ...]) -> _She
     x1, h = offsets[-1] + last.width, first.height
     y0, y1 = -WALL_THICKNESS - CORRIDOR_WIDTH, -WALL_THICKNESS
     doors = [(x + room.door.x, room.door) for room, x in zip(rooms, offsets, strict=True)]
-    paper = Texture("motif", first.theme.wallpaper[:1] + first.theme.accents[1:4], scale=0.3, seed=11)
-    tiles = Texture(
-        "tiles", (colour("4c4842"), *first.theme.rug[2:4], colour("d8cbb3"), colour("e6dfd0")), scale=0.3, gloss=0.15
-    )
+    paper = Texture("motif", (first.theme.wallpaper[0], *last.theme.wallpaper[1:]), scale=0.3, seed=11)
+    tiles = Texture("tiles", (colour("9a9184"), colour("8f9b9f"), colour("cabda6"), colour("bfae92")), scale=0.3, gloss=0.15)
     ceiling = Texture("panels", (colour("f4f1ea"), colour("d3c9b5"), colour("faf8f3")), scale=0.9, size=(x1, -y0))
     walls = [
         *_door_wall(0.0, x1, y1, h, doors, inward=-1),
