@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +21,7 @@ SLOPE_MARGIN = 0.15
 """The Jacobian of the projection is evaluated at most this part of the image size outside the image."""
 
 
+@runtime_checkable
 class Rasterizer(Protocol):
     """Renders Gaussians from a camera. No gradient flows to the camera.
 
