@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import resource
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def resume_training(scene_folder: Path, run_folder: Path) -> None:
 
 def start_run(scene: Scene, run_folder: Path, config: Config, command: str) -> RunFolder:
     """Make the run folder of a training that is about to begin."""
-    return create_run(run_folder, scene.root, config_to_dict(config), command.split(" "))
+    return create_run(run_folder, scene.root, config_to_dict(config), shlex.split(command))
 
 
 def save_training(run: RunFolder, session: TrainingSession, seconds: float) -> None:

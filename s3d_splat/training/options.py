@@ -70,4 +70,4 @@ class TrainingOptions:
     min_alpha: float = 0.7  # pixels under this opacity teach the features nothing
     seed: int = 0
     checkpoint_seconds: float = 20.0  # time between two checkpoints
-    log_every: int = 10  # steps between two lines of training_log.jsonl
+    log_every: int = 10  # steps between two lines of log.jsonl
