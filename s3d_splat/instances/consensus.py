@@ -52,7 +52,7 @@ def agreement(overlap: Overlap) -> tuple[Float[np.ndarray, "c c"], Float[np.ndar
     return np.divide(same, shared, out=np.zeros_like(same), where=shared > 0), shared
 
 
-def merged_clusters(overlap: Overlap, threshold: float, min_shared: float) -> Int[np.ndarray, " c"]:
+def merged_clusters(overlap: Overlap, threshold: float, min_shared: int) -> Int[np.ndarray, " c"]:
     """Group (0, 1, ...) of each cluster after joining, again and again, those that agree best with each other.
 
     Two clusters join where each is the other's best partner, their agreement reaches `threshold`, and it rests on at least
@@ -75,7 +75,7 @@ def merged_clusters(overlap: Overlap, threshold: float, min_shared: float) -> In
     return np.unique(result, return_inverse=True)[1]
 
 
-def _best_partners(overlap: Overlap, threshold: float, min_shared: float) -> Int[np.ndarray, " c"]:
+def _best_partners(overlap: Overlap, threshold: float, min_shared: int) -> Int[np.ndarray, " c"]:
     """Group of each cluster when each pair of mutual best partners joins; groups are in the order of their first cluster."""
     rates, shared = agreement(overlap)
     rates[shared < min_shared] = 0
@@ -92,7 +92,7 @@ def divided_labels(
     labels: Labels,
     divisible: Bool[np.ndarray, " c"],
     threshold: float,
-    min_pixels: float,
+    min_pixels: int,
 ) -> Labels:
     """Labels in which each divisible cluster whose self-agreement is under `threshold` is cut along the masks of one view.
 

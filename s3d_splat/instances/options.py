@@ -26,7 +26,6 @@ class ReliftOptions:
     """The masks as evidence after clustering."""
 
     rounds: int = 2  # times that masks choose clusters and Gaussians choose masks; 0 keeps the clusters as they are
-    max_views: int = 300  # evenly spaced over the training views, at most
     min_pixels: int = 10  # smaller masks are no evidence
     min_share: float = 0.25  # of a mask; a cluster that fills less of it is not chosen, and the mask is no evidence
     min_weight: float = 0.01  # pixels of rendering weight; less of a Gaussian under a mask is noise

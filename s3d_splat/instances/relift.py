@@ -23,8 +23,11 @@ def relift(evidence: MaskEvidence, labels: Labels, options: ReliftOptions) -> La
     """Labels (0 = none) of the n Gaussians after `options.rounds` rounds, starting from clusters `labels` (0 = none).
 
     Labels 1..s are the stuff classes that masks show, in ascending order: their masks are known to belong together, so they
-    choose no cluster. Things follow. Clusters that no mask chooses vanish. A Gaussian that no mask sees keeps its label.
+    choose no cluster. Things follow. Clusters that no mask chooses vanish, so without masks all is 0. A Gaussian that no
+    mask sees keeps its label.
     """
+    if len(evidence.view) == 0:
+        return np.zeros_like(labels)
     stuff = np.unique(evidence.class_id[evidence.stuff])
     current = np.where(labels > 0, labels + len(stuff), 0)
     for _ in range(options.rounds):

@@ -1,0 +1,133 @@
+"""Relift and consensus on evidence small enough to follow by hand."""
+
+import numpy as np
+import pytest
+
+from s3d_splat.instances.consensus import Overlap, agreement, cluster_columns, merged_clusters
+from s3d_splat.instances.options import ReliftOptions
+from s3d_splat.instances.relift import mask_choices, relift, with_neighbours
+from tests.instances.flat_scene import evidence
+
+PLAIN = ReliftOptions(split=False, merge=False, min_size=1, min_pixels=1)
+FULL = ReliftOptions(min_size=1, min_pixels=1)
+NO_STUFF = np.zeros(0, dtype=np.int64)
+
+
+def test_a_mask_takes_its_majority_and_gaussians_follow_their_masks() -> None:
+    """Six Gaussians of two objects; the third was clustered with the wrong one."""
+    masks = evidence([1, 1, 1, 2, 2, 2])
+    assert mask_choices(masks, np.array([1, 1, 2, 2, 2, 2]), NO_STUFF, 0.25).tolist() == [1, 2]
+    assert relift(masks, np.array([1, 1, 2, 2, 2, 2]), PLAIN).tolist() == [1, 1, 1, 2, 2, 2]
+
+
+def test_no_round_changes_nothing() -> None:
+    labels = np.array([3, 0, 1])
+    assert relift(evidence([1, 1, 2]), labels, ReliftOptions(rounds=0)).tolist() == [3, 0, 1]
+
+
+def test_a_mask_without_a_dominant_cluster_is_no_evidence() -> None:
+    masks = evidence([1] * 8)
+    labels = np.arange(1, 9)
+    assert mask_choices(masks, labels, NO_STUFF, min_share=0.125).tolist() == [1]
+    assert mask_choices(masks, labels, NO_STUFF, min_share=0.2).tolist() == [0]
+    assert relift(masks, labels, PLAIN).tolist() == labels.tolist()
+
+
+def test_heavier_views_outvote_others() -> None:
+    masks = evidence([1, 1, 2, 2], [1, 1, 1, 2], [1, 1, 1, 2])
+    assert relift(masks, np.array([1, 1, 0, 2]), PLAIN).tolist() == [1, 1, 1, 2]
+
+
+def test_a_cluster_that_no_mask_chooses_vanishes() -> None:
+    masks = evidence([1, 1, 1, 1, 2, 2])
+    assert relift(masks, np.array([1, 1, 1, 2, 3, 3]), PLAIN).tolist() == [1, 1, 1, 1, 2, 2]
+
+
+def test_small_instances_are_dropped_for_the_next_best() -> None:
+    """The last Gaussian alone is instance 2; one of its two views shows it with the others."""
+    masks = evidence([1, 1, 1, 2], [1, 1, 1, 2], [1, 1, 1, 1])
+    labels = np.array([1, 1, 1, 2])
+    assert relift(masks, labels, PLAIN).tolist() == [1, 1, 1, 2]
+    assert relift(masks, labels, ReliftOptions(split=False, merge=False, min_size=2, min_pixels=1)).tolist() == [1] * 4
+
+
+def test_an_under_segmented_cluster_is_divided() -> None:
+    views = [[1, 1, 1, 2, 2, 2], [2, 2, 2, 1, 1, 1], [-1, 1, 1, 2, 2, 2]]
+    assert relift(evidence(*views), np.ones(6, dtype=np.int64), PLAIN).tolist() == [1] * 6
+    labels = relift(evidence(*views), np.ones(6, dtype=np.int64), FULL)
+    assert len(set(labels[:3])) == len(set(labels[3:])) == 1
+    assert labels[0] != labels[3]
+
+
+def test_masks_that_break_differently_in_each_view_divide_nothing_for_good() -> None:
+    """One object whose masks are cut in another place in every view, mostly near an end."""
+    views = [[1, 2, 2, 2, 2, 2], [1, 1, 1, 1, 1, 2], [1] * 6, [1] * 6, [1, 2, 2, 2, 2, 2], [2, 2, 2, 2, 2, 1]]
+    assert len(set(relift(evidence(*views), np.ones(6, dtype=np.int64), FULL).tolist())) == 1
+
+
+def test_an_over_segmented_object_is_joined_though_no_view_sees_it_whole() -> None:
+    """Four parts in a row, each view shows two of them, beside another object."""
+    views = [[1, 1, 1, 1, -1, -1, -1, -1, 2, 2], [-1, -1, 1, 1, 1, 1, -1, -1, 2, 2], [-1, -1, -1, -1, 1, 1, 1, 1, 2, 2]]
+    labels = np.array([1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
+    assert relift(evidence(*views), labels, FULL).tolist() == [1] * 8 + [2] * 2
+
+
+def test_two_objects_under_one_mask_now_and_then_stay_two() -> None:
+    views = [[1, 1, 2, 2], [1, 1, 1, 1], [1, 1, 2, 2], [2, 2, 1, 1]]
+    labels = relift(evidence(*views), np.array([1, 1, 2, 2]), FULL)
+    assert labels[0] == labels[1] != labels[2] == labels[3]
+
+
+def test_stuff_masks_are_one_label_without_being_chosen() -> None:
+    masks = evidence([1, 1, 2, 2], [1, 1, 2, 2], class_ids={1: 7, 2: 3}, stuff=(7,))
+    labels = relift(masks, np.array([1, 2, 1, 1]), FULL)
+    assert labels.tolist() == [1, 1, 2, 2]  # stuff first
+
+
+def test_mask_numbers_of_a_view_do_not_matter() -> None:
+    rng = np.random.default_rng(0)
+    views = [rng.integers(-1, 6, 60).tolist() for _ in range(8)]
+    labels = rng.integers(0, 7, 60)
+    shuffled = []
+    for view in views:
+        names = np.concatenate(([0], rng.permutation(40)[:5] + 1))
+        shuffled.append([int(names[mask]) if mask > 0 else mask for mask in view])
+    expected = relift(evidence(*views), labels, FULL)
+    assert len(set(expected.tolist())) > 1
+    # The rows of a view's masks are in another order, too: only which Gaussians share a mask may count.
+    partition = np.unique(relift(evidence(*shuffled), labels, PLAIN), return_inverse=True)[1]
+    assert partition.tolist() == np.unique(relift(evidence(*views), labels, PLAIN), return_inverse=True)[1].tolist()
+
+
+def test_an_unseen_gaussian_takes_its_anchors_label_else_the_nearest() -> None:
+    """Two children an anchor, at x = 0, 1, ...; the second child of anchor 0 and all of anchors 2 and 4 were not seen."""
+    masks = evidence([1, -1, 1, 1, -1, -1, 2, 2, -1, -1])
+    labels = np.array([1, 2, 1, 1, 0, 0, 2, 2, 0, 0])
+    expected = [1, 1, 1, 1, 1, 2, 2, 2, 2, 0]
+    assert with_neighbours(labels, masks, children=2, radius=1.5).tolist() == expected
+
+
+def test_what_is_seen_without_a_mask_is_not_filled() -> None:
+    assert with_neighbours(np.array([1, 0]), evidence([1, 0]), children=2, radius=9.0).tolist() == [1, 0]
+
+
+def test_agreement_by_hand() -> None:
+    """Clusters {0, 1}, {2}: under one mask in the first view, not in the second; the third shows the first cut in two."""
+    masks = evidence([1, 1, 1], [1, 1, 2], [1, 2, -1])
+    labels = np.array([0, 0, 1])
+    rates, shared = agreement(Overlap(masks.weights @ cluster_columns(labels, 2), masks.view))
+    assert shared == pytest.approx(np.array([[6, 2 * 2**0.5], [2 * 2**0.5, 2]]))
+    # With itself: 1 and 1 in the first views, 1/2 in the third, each with weight 2. With the other: 1 and 0.
+    assert rates == pytest.approx(np.array([[5 / 6, 1 / 2], [1 / 2, 1]]))
+
+
+def test_only_mutual_best_partners_join_in_one_round_but_chains_complete() -> None:
+    masks = evidence([1, 1, -1], [-1, 1, 1], [-1, 1, 1])
+    overlap = Overlap(masks.weights @ cluster_columns(np.arange(3), 3), masks.view)
+    assert merged_clusters(overlap, 0.6, 1).tolist() == [0, 0, 0]
+    assert merged_clusters(overlap, 0.6, 5).tolist() == [0, 1, 2]
+
+
+def test_without_masks_there_are_no_objects() -> None:
+    assert relift(evidence([-1, -1, 0]), np.array([2, 2, 1]), FULL).tolist() == [0, 0, 0]
+    assert relift(evidence([]), np.zeros(0, dtype=np.int64), FULL).tolist() == []

@@ -1,0 +1,74 @@
+"""Farthest point sampling against the plain algorithm, and its laws."""
+
+import torch
+
+from s3d_splat.instances.over_segmentation import joint_space, over_segment, segment_means
+from s3d_splat.instances.sampling import farthest_points
+
+
+def plain(points: torch.Tensor, count: int, start: int) -> list[int]:
+    seeds, distance = [start], (points - points[start]).square().sum(1)
+    while len(seeds) < count:
+        seeds.append(int(distance.argmax()))
+        distance = torch.minimum(distance, (points - points[seeds[-1]]).square().sum(1))
+    return seeds
+
+
+def test_seeds_on_a_line_are_its_ends_then_its_middle() -> None:
+    points = torch.arange(9.0)[:, None]
+    seeds, nearest = farthest_points(points, 3, start=0)
+    assert seeds.tolist() == [0, 8, 4]
+    assert nearest.tolist() == [0, 0, 0, 2, 2, 2, 1, 1, 1] or nearest.tolist() == [0, 0, 0, 2, 2, 2, 2, 1, 1]
+
+
+def test_buckets_change_nothing() -> None:
+    points = torch.randn(5_000, 4, generator=torch.Generator().manual_seed(1))
+    seeds, nearest = farthest_points(points, 60, start=17)
+    assert seeds.tolist() == plain(points, 60, 17)
+    distance = torch.cdist(points.double(), points[seeds].double())
+    assert torch.equal(distance.gather(1, nearest[:, None])[:, 0], distance.amin(1))
+
+
+def test_a_sparse_far_corner_gets_its_seed() -> None:
+    crowd = torch.rand(20_000, 3, generator=torch.Generator().manual_seed(2))
+    points = torch.cat((crowd, torch.tensor([[9.0, 9.0, 9.0]])))
+    assert farthest_points(points, 2)[0].tolist() == [0, 20_000]
+
+
+def test_coinciding_points_share_a_seed() -> None:
+    points = torch.tensor([[0.0, 1.0], [2.0, 1.0]]).repeat(4, 1)
+    seeds, nearest = farthest_points(points, 5)
+    assert seeds.tolist() == [0, 1]
+    assert nearest.tolist() == [0, 1] * 4
+
+
+def test_nothing_has_no_seeds() -> None:
+    seeds, nearest = farthest_points(torch.zeros(0, 3), 5)
+    assert len(seeds) == 0
+    assert len(nearest) == 0
+
+
+def test_the_joint_space_has_unit_features_and_scaled_positions() -> None:
+    joint = joint_space(torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]]), torch.tensor([[3.0, 4.0], [0.0, 5.0]]), 0.5)
+    expected = torch.tensor([[0.6, 0.8, -0.5, 0.0, 0.0], [0.0, 1.0, 0.5, 0.0, 0.0]])
+    torch.testing.assert_close(joint, expected)
+
+
+def test_over_segments_recover_separated_groups() -> None:
+    generator = torch.Generator().manual_seed(3)
+    truth = torch.arange(400) % 4
+    points = torch.randn(400, 5, generator=generator) * 0.01 + torch.eye(5)[truth]
+    labels = over_segment(points, 4, 2, generator)
+    assert len(torch.unique(truth * 4 + labels)) == 4
+
+
+def test_over_segments_are_the_same_for_the_same_seed() -> None:
+    points = torch.randn(3_000, 5, generator=torch.Generator().manual_seed(4))
+    first, second = (over_segment(points, 50, 2, torch.Generator().manual_seed(9)) for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_weighted_means_by_hand() -> None:
+    values = torch.tensor([[1.0], [4.0], [7.0]])
+    means = segment_means(values, torch.tensor([0, 0, 2]), 3, torch.tensor([1.0, 2.0, 5.0]))
+    assert means.tolist() == [[3.0], [float("inf")], [7.0]]
