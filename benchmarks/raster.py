@@ -1,8 +1,8 @@
-"""How fast does the CPU rasterizer draw? Milliseconds of every part, on a seeded scene; a table on standard error, JSON on standard output.
+"""How fast does the CPU rasterizer draw? Milliseconds of every part; a table on standard error, JSON on standard output.
 
-The first scene is the one on which other CPU rasterizers were measured: 640 x 480 pixels, 100,000 Gaussians with means uniform over
-the image, axes of exp(N(ln 3, 0.5)) px, random rotation, 0.3 px^2 added, opacity U(.05, .95), random depth. The second is a
-training step's: 320 x 240, 50,000 Gaussians in a room, colour, depth and six features, projection included.
+The first scene is the one on which other CPU rasterizers were measured: 640 x 480 pixels, 100,000 Gaussians with means
+uniform over the image, axes of exp(N(ln 3, 0.5)) px, random rotation, 0.3 px^2 added, opacity U(.05, .95), random depth. The
+second is a training step's: 320 x 240, 50,000 Gaussians in a room, colour, depth and six features, projection included.
 """
 
 from __future__ import annotations

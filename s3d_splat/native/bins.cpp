@@ -23,7 +23,10 @@ template <class S> bool make_splat(int64_t i, const S* means2d, const S* conics,
   const S a = conics[3 * i], b = conics[3 * i + 1], c = conics[3 * i + 2];
   const S x = means2d[2 * i], y = means2d[2 * i + 1], opacity = opacities[i];
   const S largest = std::numeric_limits<S>::max();
-  const double rest = double(c) - double(b) * double(b) / double(a);
+  // For a very long Gaussian the entries, rounded, may miss a determinant that is almost zero; what is within rounding is drawn.
+  const double rounding = double(c) * std::numeric_limits<S>::epsilon();
+  double rest = double(c) - double(b) * double(b) / double(a);
+  rest = rest > -4 * rounding ? std::max(rest, rounding) : -1;
   // Written so that NaN fails.
   const bool sane = opacity >= S(kAlphaMin) && opacity <= largest && a > S(0) && a <= largest && rest > 0 && rest <= largest &&
                     std::abs(x) <= S(1e9) && std::abs(y) <= S(1e9) && std::abs(depths[i]) <= largest;

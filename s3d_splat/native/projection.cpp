@@ -13,6 +13,7 @@ namespace {
 constexpr double kNear = 0.01;
 constexpr double kBlur = 0.3;
 constexpr double kAlphaMin = 1.0 / 255.0;
+constexpr double kLogScaleMax = 10;
 
 struct View {
   double R[9], t[3];  // camera from world
@@ -47,9 +48,7 @@ template <class S> S3D_INLINE Vec<S> exponential(Vec<S> x) {
 }
 
 template <> S3D_INLINE Vec<float> exponential<float>(Vec<float> x) {
-  const Vec<float> clamped = minimum<float>(maximum<float>(x, splat<float>(-80.0f)), splat<float>(80.0f));
-  const Vec<float> value = exp2_lanes(clamped * 1.44269504f);
-  return x == x ? value : x;
+  return exp2_lanes(minimum<float>(maximum<float>(x, splat<float>(-80.0f)), splat<float>(80.0f)) * 1.44269504f);
 }
 
 // Everything the projection of W Gaussians needs and its gradient needs again.
@@ -62,6 +61,7 @@ template <class S> struct Projected {
   V rotation[9];           // of the Gaussian, world from local
   V local[9];              // R_cw R(q)
   V scale[3];
+  Mask<S> small_enough;    // every axis
   V T[6], M[6];            // J R_cw R(q), and times the scales
   V A, B, C, det;          // covariance on the screen, blur included
   V mean_x, mean_y;
@@ -100,6 +100,7 @@ template <class S> S3D_INLINE void project_lanes(const View& view, const Vec<S>*
     for (int j = 0; j < 3; ++j)
       p.local[3 * i + j] = S(view.R[3 * i]) * p.rotation[j] + S(view.R[3 * i + 1]) * p.rotation[3 + j] + S(view.R[3 * i + 2]) * p.rotation[6 + j];
   const V jx = S(view.fx) * p.inv_z, jy = S(view.fy) * p.inv_z;
+  p.small_enough = (log_scale[0] <= S(kLogScaleMax)) & (log_scale[1] <= S(kLogScaleMax)) & (log_scale[2] <= S(kLogScaleMax));
   for (int j = 0; j < 3; ++j) {
     p.scale[j] = exponential<S>(log_scale[j]);
     p.T[j] = jx * (p.local[j] - p.u * p.local[6 + j]);
@@ -119,7 +120,7 @@ template <class S> S3D_INLINE void project_lanes(const View& view, const Vec<S>*
 template <class S> S3D_INLINE Mask<S> visible_lanes(const View& view, const Projected<S>& p, Vec<S> opacity) {
   using V = Vec<S>;
   const V largest = splat<S>(std::numeric_limits<S>::max());
-  Mask<S> keep = (p.z >= S(kNear)) & (p.z <= largest) & (p.det > S(0)) & (p.det <= largest) & (p.A <= largest) & (p.C <= largest) &
+  Mask<S> keep = p.small_enough & (p.z >= S(kNear)) & (p.z <= largest) & (p.det > S(0)) & (p.det <= largest) & (p.A <= largest) & (p.C <= largest) &
                  (opacity >= S(kAlphaMin)) & (opacity <= largest) & (p.inv_length > S(0)) & (p.inv_length <= largest);
   V twice_q;
   for (int i = 0; i < kLanes<S>; ++i) twice_q[i] = S(2) * std::log(std::max(opacity[i] * S(255), S(1)));

@@ -97,6 +97,8 @@ def project_backward(
 class Bins:
     """Gaussians sorted front to back and listed per tile; the memory goes back to a pool when the object dies."""
 
+    _handle: ctypes.c_void_p | None = None
+
     def __init__(
         self,
         means2d: Float[Tensor, "n 2"],
@@ -106,12 +108,12 @@ class Bins:
         width: int,
         height: int,
     ) -> None:
-        self._handle = ctypes.c_void_p()
         self.count, self.dtype, self.width, self.height = len(means2d), floating(means2d.dtype), width, height
         _check_size(width, height)
         if self.count >= 2**31:
             raise ValueError(f"{self.count} Gaussians are more than the kernels can number")
         n = self.count
+        self._handle = ctypes.c_void_p()
         shapes = {"means2d": (n, 2), "conics": (n, 3), "opacities": (n,), "depths": (n,)}
         inputs = _arrays(self.dtype, shapes, means2d, conics, opacities, depths)
         call("s3d_bins_create", self.dtype, ctypes.c_int64(n), *inputs, width, height, threads(), ctypes.byref(self._handle))

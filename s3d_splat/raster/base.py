@@ -17,6 +17,8 @@ ALPHA_MIN = 1.0 / 255.0
 """A Gaussian is skipped in the pixels where its alpha is below."""
 TRANSMITTANCE_MIN = 1e-4
 """A pixel stops before the Gaussian that would bring its transmittance to this or below."""
+LOG_SCALE_MAX = 10.0
+"""Gaussians with an axis of more than exp(10) metres are not drawn: their covariance would leave float32."""
 SLOPE_MARGIN = 0.15
 """The Jacobian of the projection is evaluated at most this part of the image size outside the image."""
 
@@ -27,8 +29,8 @@ class Rasterizer(Protocol):
 
     Compositing is the same in every variant (gsplat's rules): with q half the squared Mahalanobis distance, alpha =
     min(0.999, opacity exp(-q)); pairs below 1/255 are skipped; front to back by depth, ties by index; a pixel stops before
-    the pair that would bring its transmittance to 1e-4 or below. A Gaussian whose geometry or opacity is not finite is not
-    drawn.
+    the pair that would bring its transmittance to 1e-4 or below. A Gaussian whose geometry or opacity is not finite, or
+    that is larger than 22 km, is not drawn.
     """
 
     name: str

@@ -90,7 +90,7 @@ def _view(camera: Camera) -> View:
 def project_gaussians(
     gaussians: Gaussians, camera: Camera
 ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, "n 3"], Float[Tensor, " n"], Float[Tensor, " n"]]:
-    """Centres (pixels), conics, depths (metres) and radii (pixels, 0 = culled) on the screen; differentiable, but for the radii."""
+    """Centres (pixels), conics, depths (metres) and radii (pixels, 0 = culled); differentiable, but for the radii."""
     return _Project.apply(
         gaussians.means, gaussians.log_scales, gaussians.quaternions, gaussians.opacities.detach(), _view(camera)
     )

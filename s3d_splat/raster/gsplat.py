@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from s3d_splat.geometry.cameras import NEAR_PLANE
-from s3d_splat.raster.base import BLUR
+from s3d_splat.raster.base import BLUR, LOG_SCALE_MAX
 from s3d_splat.types import Camera, Gaussians, LabelWeights, RenderOutput, ScreenStatistics
 
 _CHANNELS_AT_ONCE = 32  # what gsplat composites in one pass
@@ -131,7 +131,8 @@ def _detached(gaussians: Gaussians) -> Gaussians:
 def _sane(gaussians: Gaussians) -> Gaussians:
     """Gaussians with a value that is not finite get harmless values and opacity 0, which gsplat does not draw."""
     columns = [gaussians.means, gaussians.log_scales, gaussians.quaternions, gaussians.opacities[:, None]]
-    sane = torch.isfinite(torch.cat(columns, dim=1).detach()).all(dim=1) & (gaussians.quaternions.detach() != 0).any(dim=1)
+    sane = torch.isfinite(torch.cat(columns, dim=1).detach()).all(dim=1)
+    sane &= (gaussians.log_scales.detach() <= LOG_SCALE_MAX).all(dim=1) & (gaussians.quaternions.detach() != 0).any(dim=1)
     keep = sane[:, None]
     return replace(
         gaussians,

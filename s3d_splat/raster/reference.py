@@ -10,7 +10,7 @@ from torch import Tensor
 
 from s3d_splat.geometry.cameras import NEAR_PLANE
 from s3d_splat.geometry.rotations import rotation_matrices
-from s3d_splat.raster.base import ALPHA_MAX, ALPHA_MIN, BLUR, SLOPE_MARGIN, TRANSMITTANCE_MIN
+from s3d_splat.raster.base import ALPHA_MAX, ALPHA_MIN, BLUR, LOG_SCALE_MAX, SLOPE_MARGIN, TRANSMITTANCE_MIN
 from s3d_splat.types import Camera, Gaussians, LabelWeights, RenderOutput, ScreenStatistics
 
 _PAIRS_AT_ONCE = 1 << 22  # Gaussian-pixel pairs that are held in memory
@@ -63,7 +63,7 @@ class ReferenceRasterizer:
         for weights, order in self._weight_chunks(gaussians, camera):
             sums = weights.new_zeros(len(weights), len(known) + 1).index_add_(1, column[order], weights)[:, :-1]
             sums = torch.where(known < 0, -torch.ones_like(sums), sums)
-            highest, index = torch.cat([torch.zeros_like(sums[:, :1]), sums], dim=1).max(dim=1)
+            highest, index = torch.cat([sums.new_zeros(len(sums), 1), sums], dim=1).max(dim=1)
             hit = highest > 0
             best.append(highest)
             winner.append(torch.where(hit, torch.cat([known.new_full((1,), -1), known])[index], -1))
@@ -97,7 +97,7 @@ def project(
 
     EWA splatting (Zwicker et al., 2001) in gsplat's conventions; culled Gaussians are zero everywhere and have no gradient.
     """
-    sane = _is_finite(gaussians)
+    sane = _is_drawable(gaussians)
     pose = camera.T_world_camera.detach().to(gaussians.means)
     rotation = pose[:3, :3].T
     safe_means = torch.where(sane[:, None], gaussians.means, pose[:3, 3] + pose[:3, 2])
@@ -149,11 +149,12 @@ def rendering_weights(
     return torch.where(behind > TRANSMITTANCE_MIN, alphas * before, torch.zeros_like(alphas))
 
 
-def _is_finite(gaussians: Gaussians) -> Bool[Tensor, " n"]:
+def _is_drawable(gaussians: Gaussians) -> Bool[Tensor, " n"]:
     columns = torch.cat(
         [gaussians.means, gaussians.log_scales, gaussians.quaternions, gaussians.opacities[:, None]], dim=1
     ).detach()
-    return torch.isfinite(columns).all(dim=1) & (gaussians.quaternions.detach() != 0).any(dim=1)
+    drawable = (gaussians.log_scales.detach() <= LOG_SCALE_MAX).all(dim=1) & (gaussians.quaternions.detach() != 0).any(dim=1)
+    return drawable & torch.isfinite(columns).all(dim=1)
 
 
 def _held(slope: Float[Tensor, " n"], size: int, focal: float, principal: float) -> Float[Tensor, " n"]:

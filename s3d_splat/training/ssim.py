@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import conv2d, pad
 
 from s3d_splat.native.library import kernels
 from s3d_splat.native.ssim import ssim_and_gradient
@@ -39,9 +39,7 @@ class _NativeSsim(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, target: Tensor) -> Tensor:
-        value, gradient = ssim_and_gradient(
-            image.contiguous(), target.contiguous(), with_gradient=ctx.needs_input_grad[0]
-        )
+        value, gradient = ssim_and_gradient(image.contiguous(), target.contiguous(), with_gradient=ctx.needs_input_grad[0])
         if gradient is not None:
             ctx.save_for_backward(gradient)
         return image.new_tensor(value)
@@ -54,11 +52,11 @@ class _NativeSsim(torch.autograd.Function):
 def _torch_ssim(image: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"]) -> Float[Tensor, ""]:
     x, y = image.permute(2, 0, 1), target.permute(2, 0, 1)
     stack = torch.stack([x, y, x * x, y * y, x * y]).flatten(0, 1)[:, None]
-    padded = F.pad(stack, (_RADIUS,) * 4, mode="reflect")
+    padded = pad(stack, (_RADIUS,) * 4, mode="reflect")
     taps = [math.exp(-0.5 * (k / _SIGMA) ** 2) for k in range(-_RADIUS, _RADIUS + 1)]
     window = torch.tensor(taps, dtype=image.dtype, device=image.device)
     window = window / window.sum()
-    blurred = F.conv2d(F.conv2d(padded, window[None, None, :, None]), window[None, None, None, :])
+    blurred = conv2d(conv2d(padded, window[None, None, :, None]), window[None, None, None, :])
     mean_x, mean_y, xx, yy, xy = blurred[:, 0].unflatten(0, (5, 3)).unbind(0)
     variances = (xx - mean_x**2).clamp(min=0) + (yy - mean_y**2).clamp(min=0)
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import torch
 
 from s3d_splat.geometry.rotations import rotation_matrices
-from s3d_splat.types import Camera, Gaussians
+from s3d_splat.types import Camera, Gaussians, RenderOutput
 
 
 def looking_camera(width: int = 64, height: int = 48, *, seed: int = 0) -> Camera:
@@ -56,3 +57,22 @@ def random_gaussians(
         None if features is None else torch.randn(count, features, generator=generator, dtype=torch.float64),
     )
     return Gaussians(*(None if v is None else v.to(dtype) for v in values))
+
+
+def leaves(gaussians: Gaussians, dtype: torch.dtype | None = None) -> Gaussians:
+    """Copies that collect gradients."""
+    values = (getattr(gaussians, field.name) for field in fields(gaussians))
+    return Gaussians(*(None if v is None else v.detach().to(dtype or v.dtype).clone().requires_grad_() for v in values))
+
+
+def tensors(gaussians: Gaussians) -> dict[str, torch.Tensor]:
+    """The fields that are there, by name."""
+    return {f.name: getattr(gaussians, f.name) for f in fields(gaussians) if getattr(gaussians, f.name) is not None}
+
+
+def random_loss(view: RenderOutput, *, seed: int = 0) -> torch.Tensor:
+    """A weighted sum of everything that was rendered; the same weights for any number type."""
+    generator = torch.Generator().manual_seed(seed)
+    images = [t for t in (view.colour, view.alpha, view.depth, view.features) if t is not None]
+    weights = [torch.rand(t.shape, generator=generator, dtype=torch.float64) - 0.3 for t in images]
+    return sum((t * w.to(t)).sum() for t, w in zip(images, weights, strict=True))
