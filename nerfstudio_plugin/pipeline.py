@@ -1,0 +1,93 @@
+"""Scene, model and, while training, the session: what nerfstudio's commands set up from a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from nerfstudio.pipelines.base_pipeline import VanillaPipeline
+from nerfstudio.utils.rich_utils import CONSOLE
+
+from nerfstudio_plugin.config import SplatPipelineConfig
+from nerfstudio_plugin.datamanager import SceneDataManager
+from nerfstudio_plugin.errors import user_errors
+from nerfstudio_plugin.model import SplatModel
+from nerfstudio_plugin.start_view import StartView
+from s3d_splat.errors import S3DError
+from s3d_splat.io.results import read_instances
+from s3d_splat.io.scene import frames_of
+from s3d_splat.training.session import TrainingSession, open_session
+
+
+class SplatPipeline(VanillaPipeline):
+    """nerfstudio's pipeline; training goes through `session`, which other commands do not have."""
+
+    config: SplatPipelineConfig
+    datamanager: SceneDataManager
+    session: TrainingSession | None
+
+    def __init__(
+        self, config: SplatPipelineConfig, device: torch.device | str, test_mode: str = "val", **kwargs: Any
+    ) -> None:
+        """`test_mode` is "val" for training; evaluation and viewing load a checkpoint instead of opening a session."""
+        with user_errors():
+            super().__init__(config, device, test_mode=test_mode, **kwargs)  # type: ignore[arg-type]
+            self.session = None
+            # nerfstudio's viewer finds it among the attributes
+            self.start_view = StartView([frame.camera for frame in frames_of(self.datamanager.scene, "train")])
+            if test_mode == "val":
+                options, model = config.model.run_config(), self.splats  # type: ignore[attr-defined]
+                self.session = open_session(self.datamanager.scene, options.scaffold, options.training, model.rasterizer)
+                model.field = self.session.field
+
+    @property
+    def splats(self) -> SplatModel:
+        """The model."""
+        model = self.model
+        assert isinstance(model, SplatModel)
+        return model
+
+    def load_pipeline(self, loaded_state: dict[str, Any], step: int) -> None:
+        """Take over a checkpoint's field, and the run folder's instances if they belong to it."""
+        with user_errors():
+            super().load_pipeline(loaded_state, step)
+            self._load_instances()
+
+    def get_train_loss_dict(self, step: int) -> Any:
+        """Not a part of this method: the Trainer runs whole steps of the session."""
+        raise NotImplementedError("scale3d-splat trains with SplatTrainer alone")
+
+    def get_average_eval_image_metrics(
+        self, step: int | None = None, output_path: Path | None = None, get_std: bool = False
+    ) -> dict[str, float]:
+        """Means over the test images; deviations too, where there are at least two images.
+
+        Raises:
+            S3DError: the scene has no test images.
+        """
+        with user_errors():
+            count = len(self.datamanager.eval_dataset)
+            if count == 0:
+                raise S3DError(
+                    f"{self.datamanager.scene.root} has no test images",
+                    why="metrics are means over test images",
+                    fix='give some frames of transforms.json the split "test"',
+                )
+        return super().get_average_eval_image_metrics(step, output_path, get_std and count > 1)
+
+    def _load_instances(self) -> None:
+        folder = self.config.run_folder
+        path = None if folder is None else folder / "instances.npz"
+        if path is None or not path.exists():
+            CONSOLE.print("no instances were found yet: panoptic outputs are left out")
+            return
+        instances, field = read_instances(path), self.splats.field
+        assert field is not None
+        if len(instances.anchor_instance) != field.anchor_count:
+            raise S3DError(
+                f"{path} has {len(instances.anchor_instance)} anchors, the checkpoint has {field.anchor_count}",
+                why="the instances were found at another step of the training",
+                fix="let the training end, or find them again: s3d-splat aggregate " + str(folder),
+            )
+        self.splats.instances = instances
