@@ -34,6 +34,7 @@ from s3d_splat.io.results import (
 )
 from s3d_splat.io.run_folder import RunFolder, create_run, open_run, scene_of
 from s3d_splat.io.scene import load_scene
+from s3d_splat.io.transforms import frame_name
 from s3d_splat.panoptic.palette import panoptic_picture
 from s3d_splat.panoptic.render import render_panoptic
 from s3d_splat.raster.base import Rasterizer
@@ -279,7 +280,7 @@ def _cameras(scene: Scene, views: RenderSet, path_frames: int) -> dict[str, Came
     if views == "orbit":
         train_cameras = [frame.camera for frame in scene.frames if frame.split == "train"]
         return {f"{i:05d}": camera for i, camera in enumerate(orbit(train_cameras, path_frames))}
-    return {Path(frame.file_path).stem: frame.camera for frame in scene.frames if frame.split == views}
+    return {frame_name(frame.file_path): frame.camera for frame in scene.frames if frame.split == views}
 
 
 def _masked_view(frame: Frame) -> MaskedView:

@@ -1,4 +1,8 @@
-"""Adding and removing anchors while training, after Scaffold-GS (section 3.2 there: error-based growing and pruning)."""
+"""Adding and removing anchors while training, after Scaffold-GS (section 3.2 there: error-based growing and pruning).
+
+One rule differs: Scaffold-GS judges what was seen in a share of the interval's steps, which suits a camera that circles an
+object. A camera inside a room sees each wall in few of its images, so that here a number of visits is asked for.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +80,7 @@ def resize(field: AnchorField, optimizer: torch.optim.Optimizer, keep: Bool[Tens
 
 def rows_to_keep(statistics: GrowthStatistics, options: GrowthOptions) -> Bool[Tensor, " a"]:
     """Anchors to keep: those that were seen too rarely to be judged, or whose children are opaque enough."""
-    judged = statistics.visits > options.success * options.interval
+    judged = statistics.visits >= options.min_visits
     mean_opacity = statistics.opacity / statistics.visits.clamp(min=1.0)
     return ~(judged & (mean_opacity < options.min_opacity))
 
@@ -95,7 +99,7 @@ def new_anchors(
     Scaffold-GS. A new anchor inherits the embedding, feature and base of the child with the largest gradient in its cell.
     """
     mean_gradient = statistics.gradient / statistics.seen.clamp(min=1.0)
-    judged = statistics.seen > options.success * options.interval * 0.5
+    judged = statistics.seen >= options.min_visits
     children = field.offsets * field.log_extent.exp()[:, None] + field.positions[:, None]
     candidates: list[AnchorTable] = []
     occupied = field.positions

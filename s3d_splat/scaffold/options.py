@@ -13,7 +13,7 @@ class GrowthOptions:
     level_factor: int = 4  # each grid is this much finer than the one before
     coarsest_factor: int = 16  # cell of the coarsest grid, in anchor voxels
     min_opacity: float = 0.005  # an anchor whose children stay under this mean opacity is removed
-    success: float = 0.8  # share of the interval in which an anchor must have been seen before it is judged
+    min_visits: int = 10  # steps of the interval in which an anchor or child must have been seen before it is judged
     max_anchors: int = 16_000  # growth stops here
 
 

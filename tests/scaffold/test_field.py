@@ -37,7 +37,7 @@ def test_untrained_children_sit_on_proxy_points_with_their_colours():
     points, colours = proxy().points, proxy().colours
     distance, nearest = torch.cdist(gaussians.means, points).min(1)
     on_a_point = distance < 1e-5
-    assert on_a_point.float().mean() > 0.9  # cells with one point repeat it, moved a little
+    assert on_a_point.float().mean() > 0.75  # cells with one point repeat it, moved a little
     torch.testing.assert_close(
         gaussians.colours[on_a_point], colours[nearest[on_a_point]].clamp(0.02, 0.98), atol=1e-4, rtol=0
     )

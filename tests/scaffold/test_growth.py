@@ -76,7 +76,7 @@ def test_statistics_add_up_over_steps():
 
 
 def test_only_anchors_seen_often_enough_and_transparent_are_pruned():
-    options = GrowthOptions(interval=10, success=0.8, min_opacity=0.1)
+    options = GrowthOptions(interval=10, min_visits=8, min_opacity=0.1)
     collected = statistics(
         3, visits=torch.tensor([10.0, 5.0, 10.0]), opacity=torch.tensor([0.5, 0.25, 5.0])
     )  # mean opacities 0.05, 0.05 and 0.5
