@@ -12,12 +12,14 @@ from nerfstudio.viewer.viewer_elements import ViewerControl
 
 from s3d_splat.types import Camera
 
+_STEP = 0.05  # metres ahead of the camera, past the picture that the viewer draws in front of it
+
 
 class StartView(ViewerControl):
     """Without it the viewer opens 0.5 m from the world's origin, which means nothing where lengths are metres."""
 
     def __init__(self, cameras: Sequence[Camera]) -> None:
-        """The viewer opens at the first of `cameras`; up is where they are upright on average."""
+        """The viewer opens at the first of `cameras`; up is where they are upright on average, unless that cancels out."""
         self.pose = cameras[0].T_world_camera.double().cpu()
         self.up = -torch.stack([camera.T_world_camera[:3, 1].double().cpu() for camera in cameras]).mean(0)
 
@@ -30,5 +32,6 @@ class StartView(ViewerControl):
     def place(self, client: viser.ClientHandle) -> None:
         """Move a browser's camera there."""
         with client.atomic():
-            client.camera.position = (self.pose[:3, 3] * VISER_NERFSTUDIO_SCALE_RATIO).numpy()
+            position = self.pose[:3, 3] + _STEP * self.pose[:3, 2]
+            client.camera.position = (position * VISER_NERFSTUDIO_SCALE_RATIO).numpy()
             client.camera.wxyz = viser.transforms.SO3.from_matrix(self.pose[:3, :3].numpy()).wxyz
