@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +87,7 @@ def _train_command(default: Config) -> Callable[..., None]:
         Args:
             scene: A scene folder (`prepare` and `synth` write one).
             run: The run folder to write.
-            preset: cpu, gpu, or auto (by what the machine has); every other flag overrides it.
+            preset: cpu, gpu, paper, or auto (by what the machine has); every other flag overrides it.
             resume: Go on with the training that RUN holds, with its own configuration.
         """
         from s3d_splat import pipeline
@@ -195,6 +196,8 @@ def build_app(default: Config) -> SubcommandApp:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exits 0 on success, 2 on what the user can mend, 1 on a bug."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # Threads that spin while they wait slow everything else on a small machine; read when torch loads, which is later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     log.setLevel(logging.INFO)
     try:

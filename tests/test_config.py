@@ -1,0 +1,39 @@
+"""The configuration as presets, plain dicts and errors."""
+
+import pytest
+
+from s3d_splat.config import Config, config_from_dict, config_to_dict, load_preset, preset_names
+from s3d_splat.errors import S3DError
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_survives_the_way_through_plain_values(name: str):
+    config = load_preset(name)
+    assert config_from_dict(config_to_dict(config)) == config
+
+
+def test_presets_override_and_keep_the_rest():
+    cpu = load_preset("cpu")
+    assert cpu.training.steps == 3000
+    assert cpu.training.stages == Config().training.stages
+    assert cpu.scaffold == Config().scaffold
+    assert not load_preset("paper").instances.relift.merge
+
+
+def test_whole_numbers_serve_as_fractions():
+    assert config_from_dict({"training": {"push_distance": 1}}).training.push_distance == 1.0
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [({"training": {"stepz": 1}}, "stepz"), ({"training": {"steps": "many"}}, "steps"), ({"colour": {}}, "colour")],
+)
+def test_unknown_keys_and_wrong_types_are_refused(values: dict, words: str):
+    with pytest.raises(S3DError, match=words):
+        config_from_dict(values)
+
+
+def test_an_unknown_preset_is_refused_with_the_known_ones():
+    with pytest.raises(S3DError, match="phone") as refused:
+        load_preset("phone")
+    assert "cpu" in refused.value.why
