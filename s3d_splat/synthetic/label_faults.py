@@ -28,16 +28,35 @@ class LabelFaults:
     adding one leaves the others' choices as they were.
     """
 
-    def __init__(self, options: SynthOptions, instance_class: Int[np.ndarray, " k"], names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        options: SynthOptions,
+        instance_class: Int[np.ndarray, " k"],
+        names: tuple[str, ...],
+        *,
+        salt: int = 0,
+        own_ids: bool = False,
+    ) -> None:
+        """`instance_class` and `names` tell the class of id k and the name of id k + 1.
+
+        `salt` makes independent draws for another look at the same frames; with `own_ids` the ids are drawn from 1 on, so
+        that they mean nothing outside this table.
+        """
         self._options = options
+        self._salt = salt
         self._class_of = instance_class
         self._names = names
-        self._next_id = len(instance_class)
+        self._next_id = 1 if own_ids else len(instance_class)
         self._block = -1
         self._block_ids: dict[int, int] = {}
         self._rows: dict[int, InstanceInfo] = {}
         period = fault_level(options, "renumber") and _RENUMBER_PERIOD / fault_level(options, "renumber")
-        self._period = 1 if ("renumber", "frame") in options.faults else max(1, round(period)) if period else 0
+        if ("renumber", "frame") in options.faults:
+            self._period = 1
+        elif period:
+            self._period = max(1, round(period))
+        else:
+            self._period = options.frames if own_ids else 0
         missing = round(min(1.0, _MISSING * fault_level(options, "missing")) * options.frames)
         self._missing = set(stream(options.seed, "missing").permutation(options.frames)[:missing].tolist())
 
@@ -49,7 +68,10 @@ class LabelFaults:
         """
         if index in self._missing:
             return None
-        rng = {name: stream(self._options.seed, name, index) for name in ("jitter", "drop", "merge", "split", "renumber")}
+        rng = {
+            name: stream(self._options.seed, name, index + self._salt)
+            for name in ("jitter", "drop", "merge", "split", "renumber")
+        }
         labels = instances
         if level := fault_level(self._options, "jitter"):
             labels = jittered(labels, level * _JITTER * labels.shape[1], rng["jitter"])

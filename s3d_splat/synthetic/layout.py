@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from s3d_splat.synthetic import furniture, objects
 from s3d_splat.synthetic.furniture import Part, Parts
-from s3d_splat.synthetic.mesh import moved, rotation_z
+from s3d_splat.synthetic.mesh import Real, moved, rotation_z
 from s3d_splat.synthetic.textures import Texture
 from s3d_splat.synthetic.theme import VIVID, Theme, draw_theme
 
@@ -65,7 +65,7 @@ def transformed(thing: Thing, rotation: Float[np.ndarray, "3 3"], translation: F
     return Thing(thing.name, thing.class_name, parts)
 
 
-def _at(name: str, class_name: str, parts: Parts, x: float, y: float, z: float = 0.0, yaw: float = 0.0) -> Thing:
+def _at(name: str, class_name: str, parts: Parts, x: Real, y: Real, z: Real = 0.0, yaw: Real = 0.0) -> Thing:
     return transformed(Thing(name, class_name, parts), rotation_z(yaw), np.array([x, y, z]))
 
 
@@ -200,8 +200,8 @@ def _dining_group(theme: Theme, rng: Rng, centre: Float[np.ndarray, " 3"]) -> li
     length, depth = 1.5, 0.85
     chair = furniture.chair(theme)
     things = [_at("table", "table", furniture.table(theme, length, depth), 0, 0)]
-    touching = depth / 2 + 0.18
-    pulled = (touching + rng.uniform(0.16, 0.24), touching + rng.uniform(0.16, 0.24))
+    touching = depth / 2 - 0.18  # the back rest at the edge of the table
+    pulled = (touching + rng.uniform(0.34, 0.44), touching + rng.uniform(0.34, 0.44))
     spots = (
         (-0.36, -touching, 0.0),
         (0.36, -pulled[0], rng.uniform(-0.4, 0.4)),

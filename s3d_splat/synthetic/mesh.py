@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+Real = float | int
+Vector = tuple[Real, Real, Real]
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -34,7 +37,7 @@ def moved(mesh: Mesh, rotation: Float[np.ndarray, "3 3"], translation: Float[np.
     return Mesh(mesh.vertices @ rotation.T + translation, mesh.normals @ rotation.T, mesh.uv, mesh.faces)
 
 
-def placed(mesh: Mesh, x: float, y: float, z: float = 0.0, *, yaw: float = 0.0, pitch: float = 0.0) -> Mesh:
+def placed(mesh: Mesh, x: Real, y: Real, z: Real = 0.0, *, yaw: Real = 0.0, pitch: float = 0.0) -> Mesh:
     """The mesh tilted by `pitch` about x, turned by `yaw` about the vertical (radians), then shifted."""
     return moved(mesh, rotation_z(yaw) @ rotation_x(pitch), np.array([x, y, z], dtype=float))
 
@@ -59,11 +62,11 @@ def _grid_faces(rows: int, columns: int) -> Int[np.ndarray, "m 3"]:
 
 
 def patch(
-    origin: tuple[float, float, float],
-    along: tuple[float, float, float],
-    up: tuple[float, float, float],
+    origin: Vector,
+    along: Vector,
+    up: Vector,
     step: float = 0.06,
-    uv_origin: tuple[float, float] = (0.0, 0.0),
+    uv_origin: tuple[Real, Real] = (0.0, 0.0),
 ) -> Mesh:
     """A flat rectangle from `origin` with edges `along` and `up` (metres), normal along x up, cut every `step` metres."""
     edge_u, edge_v = np.array(along, dtype=float), np.array(up, dtype=float)
@@ -78,8 +81,8 @@ def patch(
 
 
 def box(
-    size: tuple[float, float, float],
-    at: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    size: Vector,
+    at: Vector = (0.0, 0.0, 0.0),
     step: float = 0.06,
     sides: str = "-x+x-y+y-z+z",
 ) -> Mesh:
@@ -107,7 +110,7 @@ def surface(points: Float[np.ndarray, "r c 3"], uv: Float[np.ndarray, "r c 2"]) 
     return Mesh(points.reshape(-1, 3).copy(), normals, uv.reshape(-1, 2).copy(), _grid_faces(rows, columns))
 
 
-def lathe(profile: list[tuple[float, float]], segments: int = 24) -> Mesh:
+def lathe(profile: list[tuple[Real, Real]], segments: int = 24) -> Mesh:
     """The solid of revolution of a profile of (radius, z) about the z axis; u runs round it at its largest radius."""
     radius, z = np.array(profile, dtype=float).T
     angle = np.linspace(0, 2 * np.pi, segments + 1)

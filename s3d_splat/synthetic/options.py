@@ -37,7 +37,6 @@ class SynthOptions:
     faults: tuple[tuple[str, FaultLevel], ...] = ()  # (name, level), see `parse_fault`
 
     def __post_init__(self) -> None:
-        _require(self.kind in ("scene", "capture"), f"There is no kind {self.kind!r}.", "Use scene or capture.")
         _require(self.frames >= 8, f"{self.frames} frames are too few.", "Ask for at least 8; every 8th is a test frame.")
         _require(min(self.width, self.height) >= 32, f"{self.width} x {self.height} is too small.", "Use at least 32 x 32.")
         _require(self.rooms >= 1, f"{self.rooms} rooms cannot be built.", "Ask for at least one room.")

@@ -40,13 +40,14 @@ class VisibilityFilter:
 
     def __init__(self, world: World, points: SurfacePoints, camera: Pinhole, caster: RayCaster) -> None:
         self._points, self._camera, self._caster = points, camera, caster
+        self._rough = points.xyz.astype(np.float32)  # enough to choose candidates
         self._instance = world.face_instance
         self._pending = np.arange(len(points.xyz))
 
     def add_view(self, T_world_camera: Float[np.ndarray, "4 4"], depth: Float[np.ndarray, "h w"]) -> None:
         """Marks the points seen from a pose; `depth` (metres along z) of that view rules most hidden ones out at once."""
         rotation, eye = T_world_camera[:3, :3], T_world_camera[:3, 3]
-        local = (self._points.xyz[self._pending] - eye) @ rotation
+        local = (self._rough[self._pending] - eye.astype(np.float32)) @ rotation.astype(np.float32)
         z = np.maximum(local[:, 2], 1e-6)
         column = np.floor(self._camera.fx * local[:, 0] / z + self._camera.cx)
         row = np.floor(self._camera.fy * local[:, 1] / z + self._camera.cy)

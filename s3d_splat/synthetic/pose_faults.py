@@ -15,13 +15,13 @@ _POSE_ANGLE, _POSE_SHIFT = np.deg2rad(0.3), 0.01  # root mean square of angle an
 _DEPTH_NOISE, _DEPTH_HOLES, _DEPTH_SCALE = 0.01, 0.05, 0.03
 
 
-def faulty_poses(poses: Float[np.ndarray, "f 4 4"], options: SynthOptions) -> Float[np.ndarray, "f 4 4"]:
-    """Camera-to-world poses with the drift and the noise that the options ask for."""
+def faulty_poses(poses: Float[np.ndarray, "f 4 4"], options: SynthOptions, estimate: int = 0) -> Float[np.ndarray, "f 4 4"]:
+    """Camera-to-world poses with the drift and the noise that the options ask for, drawn anew for every `estimate`."""
     given = poses
     if drift := fault_level(options, "drift"):
-        given = _drifting(given, drift, stream(options.seed, "drift"))
+        given = _drifting(given, drift, stream(options.seed, "drift", estimate))
     if noise := fault_level(options, "pose-noise"):
-        given = _shaking(given, noise, stream(options.seed, "pose-noise"))
+        given = _shaking(given, noise, stream(options.seed, "pose-noise", estimate))
     return given
 
 

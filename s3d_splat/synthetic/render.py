@@ -53,23 +53,26 @@ class Renderer:
 
     def render(self, T_world_camera: Float[np.ndarray, "4 4"]) -> RenderedFrame:
         """The view from one pose (OpenCV axes)."""
-        shape = (self._camera.height, self._camera.width)
-        rotation, eye = T_world_camera[:3, :3], T_world_camera[:3, 3]
-        hits, _ = self._cast(self._centres, rotation, eye)
-        hit = hits.face >= 0
-        # the rays' directions have z = 1 in the camera, so that a hit's distance is its depth
-        depth = np.where(hit, hits.distance, 0.0).astype(np.float32).reshape(shape)
-        instances = np.where(hit, self._world.face_instance[hits.face], 0).astype(np.int32).reshape(shape)
-        samples, directions = self._cast(self._subpixels, rotation, eye)
-        radiance = self._shade(samples, eye, directions).reshape(*shape, len(_SUBPIXELS), 3).mean(2)
+        depth, instances = self.measure(T_world_camera)
+        samples, directions = self._cast(self._subpixels, T_world_camera)
+        radiance = self._shade(samples, T_world_camera[:3, 3], directions).reshape(*depth.shape, len(_SUBPIXELS), 3).mean(2)
         display = np.clip(radiance, 0.0, 1.0) ** np.float32(1 / 2.2)
         return RenderedFrame(np.rint(display * 255).astype(np.uint8), depth, instances)
 
+    def measure(self, T_world_camera: Float[np.ndarray, "4 4"]) -> tuple[Float[np.ndarray, "h w"], Int[np.ndarray, "h w"]]:
+        """Depth (metres along z) and instance ids of the view, without its colours."""
+        shape = (self._camera.height, self._camera.width)
+        hits, _ = self._cast(self._centres, T_world_camera)
+        hit = hits.face >= 0
+        # the rays' directions have z = 1 in the camera, so that a hit's distance is its depth
+        depth = np.where(hit, hits.distance, 0.0).astype(np.float32).reshape(shape)
+        return depth, np.where(hit, self._world.face_instance[hits.face], 0).astype(np.int32).reshape(shape)
+
     def _cast(
-        self, rays: Float[np.ndarray, "n 3"], rotation: Float[np.ndarray, "3 3"], eye: Float[np.ndarray, " 3"]
+        self, rays: Float[np.ndarray, "n 3"], T_world_camera: Float[np.ndarray, "4 4"]
     ) -> tuple[Hits, Float[np.ndarray, "n 3"]]:
-        directions = rays @ rotation.T.astype(np.float32)
-        origins = np.broadcast_to(eye.astype(np.float32), directions.shape)
+        directions = rays @ T_world_camera[:3, :3].T.astype(np.float32)
+        origins = np.broadcast_to(T_world_camera[:3, 3].astype(np.float32), directions.shape)
         return self._caster.cast(origins, directions), directions
 
     def _shade(
