@@ -1,6 +1,7 @@
 // From Gaussians in the world to ellipses on the screen (EWA splatting, Zwicker et al. 2001; gsplat's conventions), and back.
 // W Gaussians at a time. The covariance on the screen is M M^T + blur I with M = J R_cw R(q) diag(s), a 2 x 3 matrix; its determinant
-// is |r0 x r1|^2 + blur trace + blur^2 (Cauchy-Binet), a sum of positive terms that keeps its digits for thin Gaussians.
+// is |r0 x r1|^2 + blur trace + blur^2 (Cauchy-Binet), a sum of positive terms that keeps its digits for thin Gaussians if the
+// scales enter after the cross product.
 #include "buffers.h"
 #include "simd.h"
 
@@ -110,7 +111,10 @@ template <class S> S3D_INLINE void project_lanes(const View& view, const Vec<S>*
   }
   const V* m = p.M;
   const V a = m[0] * m[0] + m[1] * m[1] + m[2] * m[2], c = m[3] * m[3] + m[4] * m[4] + m[5] * m[5];
-  const V k0 = m[1] * m[5] - m[2] * m[4], k1 = m[2] * m[3] - m[0] * m[5], k2 = m[0] * m[4] - m[1] * m[3];
+  const V* t = p.T;
+  const V k0 = (t[1] * t[5] - t[2] * t[4]) * (p.scale[1] * p.scale[2]);
+  const V k1 = (t[2] * t[3] - t[0] * t[5]) * (p.scale[2] * p.scale[0]);
+  const V k2 = (t[0] * t[4] - t[1] * t[3]) * (p.scale[0] * p.scale[1]);
   p.B = m[0] * m[3] + m[1] * m[4] + m[2] * m[5];
   p.A = a + S(kBlur), p.C = c + S(kBlur);
   p.det = k0 * k0 + k1 * k1 + k2 * k2 + S(kBlur) * (a + c) + S(kBlur * kBlur);

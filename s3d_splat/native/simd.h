@@ -29,6 +29,7 @@ template <class S> struct Simd;
 template <> struct Simd<float> {
   typedef float V __attribute__((vector_size(S3D_VECTOR_BYTES)));
   typedef int32_t M __attribute__((vector_size(S3D_VECTOR_BYTES)));
+  typedef uint32_t U __attribute__((vector_size(S3D_VECTOR_BYTES)));
   static constexpr int W = S3D_VECTOR_BYTES / 4;
 };
 
@@ -117,7 +118,8 @@ S3D_INLINE Vec<float> exp2_lanes(Vec<float> x) {
   p = p * f + 0x1.ebf918p-3f;
   p = p * f + 0x1.62e428p-1f;
   p = p * f + 1.0f;
-  return (Vec<float>)((Mask<float>)p + ((Mask<float>)shifted << 23));
+  using U = Simd<float>::U;
+  return (Vec<float>)((U)p + ((U)shifted << 23));
 }
 
 S3D_INLINE Vec<double> exp2_lanes(Vec<double> x) {

@@ -113,11 +113,13 @@ def project(
     local = rotation @ rotation_matrices(quaternions)
     u = _held(slope_x, camera.width, camera.fx, camera.cx)
     v = _held(slope_y, camera.height, camera.fy, camera.cy)
-    first = (camera.fx / z)[:, None] * (local[:, 0] - u[:, None] * local[:, 2]) * scales
-    second = (camera.fy / z)[:, None] * (local[:, 1] - v[:, None] * local[:, 2]) * scales
+    row_x = (camera.fx / z)[:, None] * (local[:, 0] - u[:, None] * local[:, 2])
+    row_y = (camera.fy / z)[:, None] * (local[:, 1] - v[:, None] * local[:, 2])
+    first, second = row_x * scales, row_y * scales
     a, b, c = (first * first).sum(1), (first * second).sum(1), (second * second).sum(1)
     # |r0 x r1|^2 + blur trace + blur^2 is the determinant (Cauchy-Binet) without a difference of large numbers.
-    determinant = torch.linalg.cross(first, second).square().sum(1) + BLUR * (a + c) + BLUR**2
+    minors = torch.linalg.cross(row_x, row_y) * scales[:, [1, 2, 0]] * scales[:, [2, 0, 1]]
+    determinant = minors.square().sum(1) + BLUR * (a + c) + BLUR**2
     a, c = a + BLUR, c + BLUR
     conics = torch.stack([c / determinant, -b / determinant, a / determinant], dim=-1)
 

@@ -8,6 +8,8 @@ from dataclasses import fields
 import torch
 
 from s3d_splat.geometry.rotations import rotation_matrices
+from s3d_splat.raster.base import ALPHA_MAX, ALPHA_MIN, TRANSMITTANCE_MIN
+from s3d_splat.raster.reference import project
 from s3d_splat.types import Camera, Gaussians, RenderOutput
 
 
@@ -29,7 +31,7 @@ def random_gaussians(
     dtype: torch.dtype = torch.float32,
     wild: bool = True,
 ) -> Gaussians:
-    """Gaussians in, behind, across and outside the view; if `wild` with scales of 1 mm to 3 m and opacities 0 and 1."""
+    """Gaussians in, behind, across and outside the view; if `wild` with scales of 1 mm to 1 m and opacities 0 and 1."""
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(*shape: int) -> torch.Tensor:
@@ -45,7 +47,7 @@ def random_gaussians(
     log_scales = math.log(0.05) + torch.randn(count, 3, generator=generator, dtype=torch.float64) * (0.7 if wild else 0.4)
     opacities = uniform(count) * (0.4 if wild else 1.0)
     if wild:
-        log_scales[::37, 0] = math.log(3.0)
+        log_scales[::37, 0] = math.log(1.0)
         log_scales[1::11, 1] = math.log(0.001)
         opacities[::13], opacities[1::41], opacities[2::13] = 0.0, 1.0, 0.003
     values = (
@@ -70,9 +72,32 @@ def tensors(gaussians: Gaussians) -> dict[str, torch.Tensor]:
     return {f.name: getattr(gaussians, f.name) for f in fields(gaussians) if getattr(gaussians, f.name) is not None}
 
 
-def random_loss(view: RenderOutput, *, seed: int = 0) -> torch.Tensor:
-    """A weighted sum of everything that was rendered; the same weights for any number type."""
+def random_loss(view: RenderOutput, *, seed: int = 0, where: torch.Tensor | None = None) -> torch.Tensor:
+    """A weighted sum of everything that was rendered, `where` a mask allows it; the same weights for any number type."""
     generator = torch.Generator().manual_seed(seed)
     images = [t for t in (view.colour, view.alpha, view.depth, view.features) if t is not None]
-    weights = [torch.rand(t.shape, generator=generator, dtype=torch.float64) - 0.3 for t in images]
-    return sum((t * w.to(t)).sum() for t, w in zip(images, weights, strict=True))
+    total = view.alpha.new_zeros(())
+    for image in images:
+        weights = torch.rand(image.shape, generator=generator, dtype=torch.float64) - 0.3
+        if where is not None:
+            weights = weights * (where if image.ndim == 2 else where[..., None])
+        total = total + (image * weights.to(image)).sum()
+    return total
+
+
+def steady_pixels(gaussians: Gaussians, camera: Camera, *, margin: float = 1e-3) -> torch.Tensor:
+    """Where no alpha or transmittance is so near a threshold of the compositing that rounding decides."""
+    exact = Gaussians(**{name: value.detach().double() for name, value in tensors(gaussians).items()})
+    means2d, conics, depths, radii = project(exact, camera)
+    order = torch.argsort(torch.where(radii > 0, depths, torch.inf), stable=True)[: int((radii > 0).sum())]
+    y, x = torch.meshgrid(torch.arange(camera.height) + 0.5, torch.arange(camera.width) + 0.5, indexing="ij")
+    dx, dy = x[..., None] - means2d[order, 0], y[..., None] - means2d[order, 1]
+    a, b, c = conics[order].unbind(-1)
+    alphas = exact.opacities[order] * torch.exp(-(a * dx * dx + c * dy * dy) / 2 - b * dx * dy)
+    drawn = torch.where(alphas >= ALPHA_MIN, alphas.clamp(max=ALPHA_MAX), 0.0)
+    left = torch.cumprod(1 - drawn, dim=-1)
+
+    def near(value: torch.Tensor, threshold: float) -> torch.Tensor:
+        return ((value / threshold - 1).abs() < margin).any(dim=-1)
+
+    return ~(near(alphas, ALPHA_MIN) | near(alphas, ALPHA_MAX) | near(left, TRANSMITTANCE_MIN))
