@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from nerfstudio.engine.trainer import Trainer
+from nerfstudio.utils import writer
 
 from nerfstudio_plugin.config import SplatTrainerConfig
 from nerfstudio_plugin.errors import user_errors
@@ -63,6 +64,7 @@ class SplatTrainer(Trainer):
         left = self.session.total_steps - self._start_step  # nerfstudio counts from where it resumes
         self.config = dataclasses.replace(self.config, max_num_iterations=left)
         self.step = max(self._start_step - 1, 0)
+        writer.GLOBAL_BUFFER["step"] = self.step  # asked for even where no step is left
         self._start_time = self._last_save = time.monotonic()
         with user_errors():
             super().train()

@@ -94,6 +94,17 @@ def test_an_interrupted_training_goes_on_in_its_folder(
     assert [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()] == [0, 10, STEPS - 1]
 
 
+def test_a_training_that_ended_only_finds_its_instances_again(
+    trained: Path, scene_folder: Path, tmp_path: Path, ns_train: NsTrain, monkeypatch: pytest.MonkeyPatch
+):
+    folder = shutil.copytree(trained, tmp_path / "run")
+    (folder / "instances.npz").unlink()
+    monkeypatch.setattr("nerfstudio.utils.writer.GLOBAL_BUFFER", {"events": {}})  # as in a process of its own
+    ns_train("--data", scene_folder, "--run-folder", folder)
+    assert_same_field(trained, folder)
+    assert (folder / "instances.npz").read_bytes() == (trained / "instances.npz").read_bytes()
+
+
 def test_load_dir_continues_in_a_new_folder(
     trained: Path, scene_folder: Path, tmp_path: Path, ns_train: NsTrain, monkeypatch: pytest.MonkeyPatch
 ):
