@@ -12,12 +12,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix
+
+from s3d_splat.instances.graph import components
 
 Labels = Int[np.ndarray, " n"]
 
 _MIN_SHARE = 0.1  # of a cluster; a mask that holds less of it cuts nothing off
+_LIGHT = 0.1  # of its best partner's weight: a cluster under that joins without being its partner's best
+_TIE = 1e-3  # rates this close are equal
 _MAX_CLUSTERS = 2_000  # compared with each other, those with most weight; the pair matrix is dense
 
 
@@ -55,9 +60,9 @@ def agreement(overlap: Overlap) -> tuple[Float[np.ndarray, "c c"], Float[np.ndar
 def merged_clusters(overlap: Overlap, threshold: float, min_shared: int) -> Int[np.ndarray, " c"]:
     """Group (0, 1, ...) of each cluster after joining, again and again, those that agree best with each other.
 
-    Two clusters join where each is the other's best partner, their agreement reaches `threshold`, and it rests on at least
-    `min_shared` pixels; agreements are measured anew after each round, so a chain of halves cannot outvote the views. Only
-    the `_MAX_CLUSTERS` clusters with most weight take part.
+    Two clusters join where their agreement reaches `threshold`, rests on at least `min_shared` pixels, and each is the
+    other's best partner, or one is so light that it hardly changes its best partner. Agreements are measured anew after
+    each round, so a chain of halves cannot outvote the views. Only the `_MAX_CLUSTERS` heaviest clusters take part.
     """
     total = np.asarray(overlap.weights.sum(axis=0)).ravel()
     members = np.sort(np.argsort(-total, kind="stable")[:_MAX_CLUSTERS])
@@ -76,14 +81,19 @@ def merged_clusters(overlap: Overlap, threshold: float, min_shared: int) -> Int[
 
 
 def _best_partners(overlap: Overlap, threshold: float, min_shared: int) -> Int[np.ndarray, " c"]:
-    """Group of each cluster when each pair of mutual best partners joins; groups are in the order of their first cluster."""
+    """Group of each cluster after one round; groups are in the order of their first cluster."""
     rates, shared = agreement(overlap)
     rates[shared < min_shared] = 0
     np.fill_diagonal(rates, 0)
+    np.fill_diagonal(shared, 0)
+    # Parts seen alike have equal rates: the pair that the views show most goes first, so that many pairs join at once.
+    best = (rates + _TIE * shared / max(shared.max(), 1.0)).argmax(axis=1)
     clusters = np.arange(len(rates))
-    best = rates.argmax(axis=1)
-    joins = (best[best] == clusters) & (rates[clusters, best] >= threshold) & (best < clusters)
-    return np.unique(np.where(joins, best, clusters), return_inverse=True)[1]
+    total = np.asarray(overlap.weights.sum(axis=0)).ravel()
+    mutual = best[best] == clusters
+    joins = (rates[clusters, best] >= threshold) & (mutual | (total < _LIGHT * total[best]))
+    pairs = np.stack((clusters[joins], best[joins]), axis=1)
+    return components(len(rates), torch.from_numpy(pairs)).numpy()
 
 
 def divided_labels(

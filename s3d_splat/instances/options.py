@@ -27,7 +27,7 @@ class ReliftOptions:
 
     rounds: int = 2  # times that masks choose clusters and Gaussians choose masks; 0 keeps the clusters as they are
     min_pixels: int = 10  # smaller masks are no evidence
-    min_share: float = 0.25  # of a mask; a cluster that fills less of it is not chosen, and the mask is no evidence
+    min_share: float = 0.33  # of a mask; a cluster that fills less of it is not chosen, and the mask is no evidence
     min_weight: float = 0.01  # pixels of rendering weight; less of a Gaussian under a mask is noise
     split: bool = True  # divide clusters that single views see under several masks
     merge: bool = True  # join clusters that the views agree to see under one mask

@@ -79,16 +79,20 @@ def most_frequent(group: Int[np.ndarray, " m"], labels: Int[np.ndarray, " m"], g
 
 
 def _vote(evidence: MaskEvidence, choice: Int[np.ndarray, " m"], labels: Labels, min_size: int) -> Labels:
-    """Each Gaussian's label: the one whose masks hold most of its weight; labels of fewer than `min_size` do not stand."""
+    """Each Gaussian's label: the one whose masks hold most of its weight, else the one it has.
+
+    Labels that no mask chose, and those of fewer than `min_size` Gaussians, do not stand.
+    """
     count = max(int(choice.max(initial=0)), int(labels.max(initial=0))) + 1
-    votes = csr_matrix(evidence.weights.T @ cluster_columns(np.where(choice > 0, choice, -1), count))
-    voted = np.diff(votes.indptr) > 0
+    stands = np.bincount(choice, minlength=count) > 0
+    stands[0] = False
     for _ in range(2):
-        best = np.asarray(votes.argmax(axis=1)).ravel() if len(labels) else labels
-        result = np.where(voted, best, labels)
-        large = np.bincount(result, minlength=count) >= min_size
-        votes = csr_matrix(votes @ cluster_columns(np.where(large, np.arange(count), -1), count))
-    return np.where(large[result], result, 0)
+        useful = np.where(stands[choice], choice, -1)
+        votes = csr_matrix(evidence.weights.T @ cluster_columns(useful, count))
+        voted = np.diff(votes.indptr) > 0
+        result = np.where(voted, np.asarray(votes.argmax(axis=1)).ravel(), np.where(stands[labels], labels, 0))
+        stands &= np.bincount(result, minlength=count) >= min_size
+    return np.where(stands[result], result, 0)
 
 
 def _divide(evidence: MaskEvidence, labels: Labels, stuff: int, options: ReliftOptions) -> Labels:
