@@ -8,8 +8,8 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-SOURCES = ["bins", "build", "projection", "rasterize", "ssim", "weights"]
-HEADERS = ["bins.h", "buffers.h", "simd.h", "tile.h"]
+SOURCES = ["backward", "bins", "build", "forward", "projection", "ssim", "weights"]
+HEADERS = ["bins.h", "buffers.h", "channels.h", "simd.h", "tile.h"]
 REQUIRED = [
     "-std=c++17",
     "-O3",

@@ -97,6 +97,21 @@ template <class S> S3D_INLINE S sum_lanes(Vec<S> v) {
 #endif
 }
 
+// out[i] = sum of the lanes of v[i], i = 0..3: together they take a quarter of the steps.
+template <class S> S3D_INLINE void sum_lanes_of_four(const Vec<S>* v, S* out) {
+#ifdef S3D_AVX512
+  if constexpr (sizeof(S) == 4) {
+    const auto add = [](__m512 a, __m512 b) { return _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)); };
+    const __m512d ab = (__m512d)add((__m512)v[0], (__m512)v[1]), cd = (__m512d)add((__m512)v[2], (__m512)v[3]);
+    const __m512 abcd = _mm512_add_ps((__m512)_mm512_unpacklo_pd(ab, cd), (__m512)_mm512_unpackhi_pd(ab, cd));
+    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(abcd), _mm512_extractf32x8_ps(abcd, 1));
+    _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+    return;
+  }
+#endif
+  for (int i = 0; i < 4; ++i) out[i] = sum_lanes<S>(v[i]);
+}
+
 template <class S> S3D_INLINE Vec<S> square_root(Vec<S> v) {
 #ifdef S3D_AVX512
   if constexpr (sizeof(S) == 4) return (Vec<S>)_mm512_sqrt_ps((__m512)v);
