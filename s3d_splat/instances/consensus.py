@@ -21,6 +21,7 @@ from s3d_splat.instances.graph import components
 Labels = Int[np.ndarray, " n"]
 
 _MIN_SHARE = 0.1  # of a cluster; a mask that holds less of it cuts nothing off
+_GAIN = 0.5  # of a cluster's disagreement with itself must go, or a cut is not worth it
 _LIGHT = 0.1  # of its best partner's weight: a cluster under that joins without being its partner's best
 _TIE = 1e-3  # rates this close are equal
 _MAX_CLUSTERS = 2_000  # compared with each other, those with most weight; the pair matrix is dense
@@ -107,16 +108,16 @@ def divided_labels(
     """Labels in which each divisible cluster whose self-agreement is under `threshold` is cut along the masks of one view.
 
     That view is the one that shows most pairs of pixels apart. The parts get labels from c on; what the view does not show,
-    or shows under a mask with less than `_MIN_SHARE` of the cluster or `min_pixels` of weight, keeps the cluster's label.
+    or shows under a mask with less than `_MIN_SHARE` of the cluster or `min_pixels` of weight, keeps the cluster's label. A
+    cut stands only where the other views share it, so that the parts agree with themselves: masks that break elsewhere in
+    each view cut nothing.
     """
     count = len(divisible)
     overlap = Overlap(csr_matrix(weights @ cluster_columns(labels, count)), view)
-    visible = visible_weights(overlap).toarray()
-    squares = Overlap(overlap.weights.multiply(overlap.weights).tocsr(), view)
-    pure = np.divide(visible_weights(squares).toarray(), visible, out=np.zeros_like(visible), where=visible > 0)
-    total = visible.sum(0)
-    impure = divisible & (total > 0) & (pure.sum(0) < threshold * total)
-    telling = (visible - pure).argmax(0)
+    visible, alike = _seen_alike(overlap)
+    total, together = visible.sum(0), alike.sum(0)
+    impure = divisible & (total > 0) & (together < threshold * total)
+    telling = (visible - alike).argmax(0)
     entries = weights.tocoo()
     owner = labels[entries.col]
     useful = (owner >= 0) & impure[owner] & (view[entries.row] == telling[owner])
@@ -125,7 +126,18 @@ def divided_labels(
     large = part_weight >= np.maximum(_MIN_SHARE * visible[telling[owner], owner], min_pixels)
     order = np.lexsort((-mask, weight))  # the heaviest mask of a Gaussian comes last, and is what stays written
     order = order[large[order]]
+    codes, part = np.unique(owner[order] * len(view) + mask[order], return_inverse=True)
     result = labels.copy()
-    part = np.unique(owner[order] * len(view) + mask[order], return_inverse=True)[1]
     result[point[order]] = count + part
-    return result
+    parent = np.concatenate((np.arange(count), codes // max(len(view), 1)))
+    parts = Overlap(csr_matrix(weights @ cluster_columns(result, len(parent))), view)
+    after = np.bincount(parent, weights=_seen_alike(parts)[1].sum(0), minlength=count)
+    pays = after - together >= _GAIN * (total - together)
+    return np.where(pays[labels], result, labels)
+
+
+def _seen_alike(overlap: Overlap) -> tuple[Float[np.ndarray, "v c"], Float[np.ndarray, "v c"]]:
+    """Weight of each cluster in each view, and that weight times the cluster's agreement with itself there."""
+    visible = visible_weights(overlap).toarray()
+    squares = Overlap(overlap.weights.multiply(overlap.weights).tocsr(), overlap.view)
+    return visible, np.divide(visible_weights(squares).toarray(), visible, out=np.zeros_like(visible), where=visible > 0)
