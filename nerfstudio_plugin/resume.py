@@ -14,9 +14,10 @@ from nerfstudio_plugin.config import SplatTrainerConfig
 from s3d_splat import pipeline as runs
 from s3d_splat.config import Config, config_to_dict
 from s3d_splat.errors import S3DError
-from s3d_splat.io.atomic import write_text
 from s3d_splat.io.checkpoints import checkpoint_path, latest_checkpoint, load_checkpoint
 from s3d_splat.io.run_folder import RunFolder, open_run, scene_of
+from s3d_splat.raster.base import Rasterizer
+from s3d_splat.training.log import keep_steps_before
 from s3d_splat.training.session import TrainingSession
 from s3d_splat.types import Scene
 
@@ -31,14 +32,14 @@ class Source:
     step: int | None  # as our checkpoints count: steps done
 
 
-def open_folder(root: Path, scene: Scene, config: Config) -> tuple[RunFolder, bool]:
+def open_folder(root: Path, scene: Scene, config: Config, rasterizer: Rasterizer) -> tuple[RunFolder, bool]:
     """The run folder `root`, made if it is new; and whether it held this training already.
 
     Raises:
         S3DError: it holds a run of another scene or with another configuration.
     """
     if not (root / "run.json").exists():
-        return runs.start_run(scene, root, config, shlex.join(["ns-train", *sys.argv[1:]])), False
+        return runs.start_run(scene, root, config, shlex.join(["ns-train", *sys.argv[1:]]), rasterizer), False
     run = open_run(root)
     same_scene = scene_of(run).resolve() == scene.root.resolve()
     if not same_scene or run.info.configuration != json.loads(json.dumps(config_to_dict(config))):
@@ -86,20 +87,5 @@ def restore(session: TrainingSession, source: Source, target: RunFolder) -> floa
     state = load_checkpoint(path)
     session.restore(state["session"])
     log.info("%s: going on at step %d of %d", source.run.root, session.step_index, session.total_steps)
-    _keep_log(source.run.log, target.log, session.step_index)
+    keep_steps_before(session.step_index, source.run.log, target.log)
     return float(state["seconds"])
-
-
-def _keep_log(source: Path, target: Path, step: int) -> None:
-    """The lines before `step`; an interrupted training logged more than its last checkpoint knows."""
-    if not source.exists():
-        return
-    kept = []
-    for line in source.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError:  # the line that a kill cut short
-            continue
-        if entry["step"] < step:
-            kept.append(line + "\n")
-    write_text(target, "".join(kept))

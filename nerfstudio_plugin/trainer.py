@@ -20,6 +20,7 @@ from nerfstudio_plugin.resume import Source, named_source, open_folder, restore
 from s3d_splat import pipeline as runs
 from s3d_splat.config import automatic_preset
 from s3d_splat.io.run_folder import RunFolder
+from s3d_splat.training.log import log_step
 from s3d_splat.training.session import TrainingSession
 
 log = logging.getLogger("s3d_splat")
@@ -74,7 +75,7 @@ class SplatTrainer(Trainer):
         report = self.session.step()
         options = self.session.options
         if report.step % options.log_every == 0 or report.step + 1 == self.session.total_steps:
-            runs.log_step(self.run, report, self._seconds())
+            log_step(self.run.log, report, self._seconds())
         if time.monotonic() - self._last_save >= options.checkpoint_seconds:
             self.save_checkpoint(step)
         losses = {name: torch.tensor(value) for name, value in report.losses.items() if name != "loss"}
@@ -105,7 +106,7 @@ class SplatTrainer(Trainer):
     def _load_checkpoint(self) -> None:
         """Open the run folder, and restore the session from the training that flags name or that the folder itself holds."""
         options = self.config.pipeline.model.run_config()  # type: ignore[attr-defined]
-        self.run, held = open_folder(self.base_dir, self.pipeline.datamanager.scene, options)
+        self.run, held = open_folder(self.base_dir, self.pipeline.datamanager.scene, options, self.session.rasterizer)
         source = Source(self.run, None) if held else named_source(self.config)
         if source is not None:
             self._seconds_before = restore(self.session, source, self.run)

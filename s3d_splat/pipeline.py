@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import resource
 import shlex
@@ -21,7 +20,6 @@ from s3d_splat.geometry.paths import orbit
 from s3d_splat.instances.build import build_instances, mask_classes
 from s3d_splat.instances.evidence import MaskedView
 from s3d_splat.instances.options import InstanceOptions
-from s3d_splat.io.atomic import write_text
 from s3d_splat.io.checkpoints import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.results import (
@@ -41,6 +39,7 @@ from s3d_splat.raster.base import Rasterizer
 from s3d_splat.raster.registry import make_rasterizer
 from s3d_splat.report.html import write_report
 from s3d_splat.scaffold.field import AnchorField, field_from_state
+from s3d_splat.training.log import keep_steps_before, log_step
 from s3d_splat.training.loop import progress_bar, run_steps
 from s3d_splat.training.session import StepReport, TrainingSession, open_session
 from s3d_splat.types import Camera, Frame, Gaussians, InstanceSet, Scene
@@ -89,7 +88,7 @@ def train(scene_folder: Path, run_folder: Path, config: Config, command: str) ->
     scene = load_scene(scene_folder)
     rasterizer = make_rasterizer(config.raster)
     session = open_session(scene, config.scaffold, config.training, rasterizer)
-    run = start_run(scene, run_folder, config, command)
+    run = start_run(scene, run_folder, config, command, rasterizer)
     _train_to_end(run, scene, session, config, seconds_before=0.0)
 
 
@@ -116,26 +115,26 @@ def resume_training(scene_folder: Path, run_folder: Path) -> None:
         session.restore(state["session"])
         seconds = state["seconds"]
     log.info("resuming at step %d of %d", session.step_index, session.total_steps)
-    _drop_log_lines_from(run.log, session.step_index)
+    keep_steps_before(session.step_index, run.log, run.log)
     _train_to_end(run, scene, session, config, seconds)
 
 
-def start_run(scene: Scene, run_folder: Path, config: Config, command: str) -> RunFolder:
+def start_run(scene: Scene, run_folder: Path, config: Config, command: str, rasterizer: Rasterizer) -> RunFolder:
     """Make the run folder of a training that is about to begin."""
-    return create_run(run_folder, scene.root, config_to_dict(config), shlex.split(command))
+    return create_run(
+        run_folder,
+        scene.root,
+        config_to_dict(config),
+        shlex.split(command),
+        rasterizer=rasterizer.name,
+        device=str(rasterizer.device),
+    )
 
 
 def save_training(run: RunFolder, session: TrainingSession, seconds: float) -> None:
     """Write a checkpoint of a training that has taken `seconds` so far."""
     state = {"session": session.state(), "seconds": seconds, "peak_memory_mb": peak_memory_mb()}
     save_checkpoint(checkpoint_path(run.checkpoints, session.step_index), state)
-
-
-def log_step(run: RunFolder, report: StepReport, seconds: float) -> None:
-    """Append a step to the training log."""
-    line = {"step": report.step, "stage": report.stage, "seconds": round(seconds, 3), "psnr": report.psnr, **report.losses}
-    with open(run.log, "a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 def find_instances(
@@ -252,27 +251,13 @@ def _train_to_end(run: RunFolder, scene: Scene, session: TrainingSession, config
         save_training(run, session, seconds)
 
     def write_log(report: StepReport, seconds: float) -> None:
-        log_step(run, report, seconds)
+        log_step(run.log, report, seconds)
 
     log.info("training %d steps on %d images, %s", session.total_steps, len(session.views), run.root)
     with progress_bar(session.total_steps, session.step_index) as observe:
         seconds = run_steps(session, save, write_log, observe, seconds_before)
     log.info("trained in %.0f s, %d anchors", seconds, session.field.anchor_count)
     find_instances(run, scene, session.field, session.rasterizer, config.instances)
-
-
-def _drop_log_lines_from(path: Path, step: int) -> None:
-    """Forget what an interrupted training logged after its last checkpoint: those steps run again."""
-    if path.exists():
-        kept = []
-        for line in path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:  # the line that a kill cut short
-                continue
-            if entry["step"] < step:
-                kept.append(line + "\n")
-        write_text(path, "".join(kept))
 
 
 def _cameras(scene: Scene, views: RenderSet, path_frames: int) -> dict[str, Camera]:

@@ -127,7 +127,7 @@ class Gaussians:
 
 @dataclass(frozen=True)
 class ScreenStatistics:
-    """Where each Gaussian fell on the screen. `means2d` is part of the autograd graph: `retain_grad()` it to drive growth."""
+    """Where each Gaussian fell on the screen. `means2d` is in the autograd graph: `retain_grad()` it to drive growth."""
 
     means2d: Float[Tensor, "n 2"]  # pixels
     radii: Float[Tensor, " n"]  # pixels, 0 = culled

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +32,8 @@ class RunInfo:
     configuration: Mapping[str, Any]  # the whole configuration as plain values
     versions: Mapping[str, str]
     command: Sequence[str]
+    rasterizer: str  # which one the training used
+    device: str  # where it ran
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,15 @@ class RunFolder:
         return self.root / "renders" / split / kind
 
 
-def create_run(root: Path, scene: Path, configuration: Mapping[str, Any], command: Sequence[str]) -> RunFolder:
+def create_run(
+    root: Path, scene: Path, configuration: Mapping[str, Any], command: Sequence[str], *, rasterizer: str, device: str
+) -> RunFolder:
     """Make a run folder and its `run.json`.
 
     Args:
         configuration: every option of the run as plain values (dicts, lists, strings, numbers), enough to repeat it.
         command: the words of the command line.
+        rasterizer: name of the rasterizer that will be used, and `device` where it runs; for the record.
 
     Raises:
         S3DError: the folder holds a run already or cannot be written.
@@ -92,7 +97,16 @@ def create_run(root: Path, scene: Path, configuration: Mapping[str, Any], comman
             why="a run is never overwritten by accident",
             fix="resume it, name another folder, or remove this one",
         )
-    info = RunInfo(FORMAT_VERSION, str(scene.absolute()), scene_hash(scene), configuration, versions(), list(command))
+    info = RunInfo(
+        format_version=FORMAT_VERSION,
+        scene=str(scene.absolute()),
+        scene_hash=scene_hash(scene),
+        configuration=configuration,
+        versions=versions(),
+        command=list(command),
+        rasterizer=rasterizer,
+        device=device,
+    )
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -109,7 +123,7 @@ def open_run(root: Path) -> RunFolder:
     """
     path = root / "run.json"
     value = read_json(path, why="it marks a run folder", fix="name a folder that `s3d-splat train` or `ns-train` wrote")
-    keys = ("format_version", "scene", "scene_hash", "configuration", "versions", "command")
+    keys = tuple(field.name for field in fields(RunInfo))
     if not isinstance(value, dict) or any(key not in value for key in keys):
         raise S3DError(f"{path} is no description of a run", why=f"it needs {', '.join(keys)}", fix="train again")
     if value["format_version"] != FORMAT_VERSION:

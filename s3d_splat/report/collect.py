@@ -137,6 +137,8 @@ def _run_info(run: Mapping[str, Any]) -> RunInfo:
         configuration=configuration if isinstance(configuration, dict) else {},
         versions=versions if isinstance(versions, dict) else {},
         command=[str(word) for word in command] if isinstance(command, list) else [str(command or "")],
+        rasterizer=str(run.get("rasterizer", "")),
+        device=str(run.get("device", "")),
     )
 
 

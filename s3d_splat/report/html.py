@@ -107,8 +107,8 @@ def _what_was_run(findings: Findings, scene: Scene, test_views: int) -> str:
         "Scene": info.scene or str(scene.root),
         "Frames": f"{len(scene.frames) - test_views} for training, {test_views} for testing",
         "Command": " ".join(info.command) or "not recorded",
-        "Device": _recorded(findings, "device"),
-        "Rasterizer": _rasterizer(findings),
+        "Device": info.device or "not recorded",
+        "Rasterizer": info.rasterizer or "not recorded",
         "Stages": ", ".join(f"{mark.label} from step {mark.x:,.0f}" for mark in stages) or "not recorded",
         "Versions": ", ".join(f"{key} {value}" for key, value in info.versions.items()) or "not recorded",
     }
@@ -116,19 +116,6 @@ def _what_was_run(findings: Findings, scene: Scene, test_views: int) -> str:
     whole = escape(json.dumps(info.configuration, indent=1, ensure_ascii=False, default=str))
     folded = f"<details><summary>Whole configuration</summary><pre>{whole}</pre></details>" if info.configuration else ""
     return f'<dl class="facts">{rows}</dl>{folded}'
-
-
-def _recorded(findings: Findings, key: str) -> str:
-    sources = (findings.run, findings.folder.info.versions, findings.metrics)
-    return next((str(source[key]) for source in sources if source.get(key)), "not recorded")
-
-
-def _rasterizer(findings: Findings) -> str:
-    """What rendered, else what was asked for."""
-    options = findings.folder.info.configuration.get("raster")
-    asked = options.get("backend") if isinstance(options, dict) else None
-    recorded = _recorded(findings, "rasterizer")
-    return f"{asked} (as configured; which one ran was not recorded)" if recorded == "not recorded" and asked else recorded
 
 
 def _spread_views(views: Sequence[View], findings: Findings, scene: Scene) -> str:

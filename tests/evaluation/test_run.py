@@ -40,7 +40,7 @@ def instance_set(anchor_instance: torch.Tensor) -> InstanceSet:
 
 def perfect_run(scene: Scene, folder: Path) -> tuple[RunFolder, InstanceSet, Gaussians, torch.Tensor]:
     """A run whose renders and splats are the truth."""
-    run = create_run(folder, scene.root, {}, ["test"])
+    run = create_run(folder, scene.root, {}, ["test"], rasterizer="cpu", device="cpu")
     for frame in frames_of(scene, "test"):
         name, observed = frame_name(frame.file_path), load_observation(frame)
         assert observed.instances is not None

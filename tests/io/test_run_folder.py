@@ -26,7 +26,14 @@ from s3d_splat.types import InstanceSet
 
 @pytest.fixture
 def run(scene_folder: Path, tmp_path: Path) -> RunFolder:
-    return create_run(tmp_path / "run", scene_folder, {"steps": 5, "nested": {"rate": 0.1}}, ["train", "scene", "run"])
+    return create_run(
+        tmp_path / "run",
+        scene_folder,
+        {"steps": 5, "nested": {"rate": 0.1}},
+        ["train", "scene", "run"],
+        rasterizer="cpu",
+        device="cpu",
+    )
 
 
 def test_a_run_comes_back(run: RunFolder, scene_folder: Path) -> None:
@@ -52,13 +59,13 @@ def test_paths(run: RunFolder) -> None:
 
 def test_a_run_is_not_overwritten(run: RunFolder, scene_folder: Path) -> None:
     with pytest.raises(S3DError, match="holds a run already"):
-        create_run(run.root, scene_folder, {}, [])
+        create_run(run.root, scene_folder, {}, [], rasterizer="cpu", device="cpu")
 
 
 def test_a_folder_that_cannot_be_made(scene_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(S3DError, match=r"cannot write .*file"):
-        create_run(tmp_path / "file" / "run", scene_folder, {}, [])
+        create_run(tmp_path / "file" / "run", scene_folder, {}, [], rasterizer="cpu", device="cpu")
 
 
 @pytest.mark.parametrize(

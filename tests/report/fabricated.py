@@ -44,7 +44,9 @@ def write_fabricated_run(
     folder: Path, scene: Scene, metrics: dict[str, Any] | None = None, stage: str = "joint"
 ) -> RunFolder:
     """Write run.json, metrics.json, instances.npz, the log, the renders of the test frames and their truth."""
-    run = create_run(folder, scene.root, {"training": {"steps": 40}}, ["s3d-splat", "train", "a scene"])
+    run = create_run(
+        folder, scene.root, {"training": {"steps": 40}}, ["s3d-splat", "train", "a scene"], rasterizer="cpu", device="cpu"
+    )
     write_metrics(run.metrics, METRICS if metrics is None else metrics)
     write_instances(run.instances, _instances())
     stages = ["appearance"] * 3 + [stage] * 2
