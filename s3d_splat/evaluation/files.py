@@ -9,7 +9,7 @@ from typing import Any
 from s3d_splat.errors import S3DError
 from s3d_splat.evaluation.label_images import classes_of_folders, labelled_images
 from s3d_splat.evaluation.point_files import read_pair, scene_pairs
-from s3d_splat.metrics.instances3d import SCANNET_CLASSES, BestOverlap, ClassAgnosticPrecision, ScannetPrecision
+from s3d_splat.metrics.instances3d import INSTANCE_CLASSES, BestOverlap, ClassAgnosticPrecision, ScannetPrecision
 from s3d_splat.metrics.panoptic import CocoPanopticQuality, ScenePanopticQuality
 
 INSTANCE_PROTOCOLS = ("scannet", "class-agnostic", "best-overlap")
@@ -72,7 +72,7 @@ def _instance_metric(
     protocol: str, classes: Sequence[int] | None
 ) -> ScannetPrecision | ClassAgnosticPrecision | BestOverlap:
     if protocol == "scannet":
-        return ScannetPrecision(SCANNET_CLASSES if classes is None else classes)
+        return ScannetPrecision(INSTANCE_CLASSES if classes is None else classes)
     return ClassAgnosticPrecision() if protocol == "class-agnostic" else BestOverlap()
 
 

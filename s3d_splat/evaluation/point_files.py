@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 from s3d_splat.errors import S3DError
-from s3d_splat.metrics.instances3d import PointLabels
+from s3d_splat.metrics.overlaps import PointLabels
 
 SUFFIX = ".npz"
 

@@ -20,8 +20,9 @@ from s3d_splat.io.run_folder import RunFolder
 from s3d_splat.io.scene import frames_of
 from s3d_splat.io.transforms import frame_name
 from s3d_splat.metrics.image import ImageQuality
-from s3d_splat.metrics.instances3d import BestOverlap, ClassAgnosticPrecision, PointLabels
+from s3d_splat.metrics.instances3d import BestOverlap, ClassAgnosticPrecision
 from s3d_splat.metrics.object_table import object_table
+from s3d_splat.metrics.overlaps import PointLabels
 from s3d_splat.metrics.panoptic import ScenePanopticQuality
 from s3d_splat.metrics.semantic import SemanticIoU
 from s3d_splat.panoptic.point_labels import label_points

@@ -21,7 +21,7 @@ from s3d_splat.io.observations import load_observation
 from s3d_splat.io.results import read_npz
 from s3d_splat.io.scene import check_mask_ids, frames_of
 from s3d_splat.io.transforms import frame_name
-from s3d_splat.metrics.instances3d import PointLabels
+from s3d_splat.metrics.overlaps import PointLabels
 from s3d_splat.types import ClassInfo, Frame, Observation, Scene
 
 Labels = Int[np.ndarray, "h w"]

@@ -5,34 +5,26 @@ The protocols answer different questions, and best-overlap hides over-segmentati
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Int
 
 from s3d_splat.metrics.average_precision import (
     AP_THRESHOLDS,
     DetectionPool,
-    InstanceOverlaps,
     average_precision,
     mean_precision,
     precision,
     recall,
 )
-from s3d_splat.metrics.contingency import contingency, intersection_over_union
-
-# NYU40 ids of the 18 classes of the ScanNet instance benchmark
-SCANNET_CLASSES = (3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 24, 28, 33, 34, 36, 39)
-
-
-@dataclass(frozen=True)
-class PointLabels:
-    """Labels of the n points of one scene; an instance that `scores` does not list has score 1."""
-
-    instance: Int[np.ndarray, " n"]  # 0 = none
-    semantic: Int[np.ndarray, " n"] | None = None  # class ids, 0 = unlabelled
-    scores: Mapping[int, float] = field(default_factory=dict)
+from s3d_splat.metrics.overlaps import (
+    PointLabels,
+    Prediction,
+    best_overlaps,
+    class_agnostic_overlaps,
+    overlaps_by_class,
+)
+from s3d_splat.metrics.scannet_classes import INSTANCE_CLASSES
 
 
 class ScannetPrecision:
@@ -42,7 +34,7 @@ class ScannetPrecision:
     class of a predicted instance is the most frequent non-zero class of its points (the lowest id of equals).
     """
 
-    def __init__(self, classes: Sequence[int] = SCANNET_CLASSES) -> None:
+    def __init__(self, classes: Sequence[int] = INSTANCE_CLASSES) -> None:
         self.classes = tuple(classes)
         self.reset()
 
@@ -50,7 +42,7 @@ class ScannetPrecision:
         """Forget every scene."""
         self.pools = {label: DetectionPool() for label in self.classes}
 
-    def update(self, prediction: PointLabels, truth: PointLabels) -> None:
+    def update(self, prediction: Prediction, truth: PointLabels) -> None:
         """Add one scene.
 
         Raises:
@@ -83,7 +75,7 @@ class ClassAgnosticPrecision:
         """Forget every scene."""
         self.pool = DetectionPool()
 
-    def update(self, prediction: PointLabels, truth: PointLabels) -> None:
+    def update(self, prediction: Prediction, truth: PointLabels) -> None:
         """Add one scene; classes and scores are not used."""
         self.pool.update(class_agnostic_overlaps(prediction, truth))
 
@@ -128,7 +120,7 @@ class BestOverlap:
         self.sums = np.zeros(3)
         self.scenes = 0
 
-    def update(self, prediction: PointLabels, truth: PointLabels) -> None:
+    def update(self, prediction: Prediction, truth: PointLabels) -> None:
         """Add one scene; a scene without a true instance has nothing to measure and does not count."""
         best = np.array(list(best_overlaps(prediction, truth).values()))
         if len(best):
@@ -146,67 +138,3 @@ class BestOverlap:
         return {
             name: None if value is None else float(value) for name, value in zip(("miou", "m50", "m25"), means, strict=True)
         }
-
-
-def best_overlaps(prediction: PointLabels, truth: PointLabels) -> dict[int, float]:
-    """The highest IoU of each true instance over all predicted ones, 0 if none, where only labelled points count."""
-    labelled = truth.instance > 0
-    table = contingency(prediction.instance[labelled], truth.instance[labelled])
-    iou = intersection_over_union(table.counts, table.counts.sum(axis=1), table.counts.sum(axis=0))
-    best = iou[table.row_labels > 0].max(axis=0, initial=0.0)
-    return dict(zip(table.column_labels.tolist(), best.tolist(), strict=True))
-
-
-def class_agnostic_overlaps(prediction: PointLabels, truth: PointLabels) -> InstanceOverlaps:
-    """Overlaps of all predicted with all true instances of one scene; every score is 1."""
-    table = contingency(prediction.instance, truth.instance)
-    predicted, true = table.row_labels > 0, table.column_labels > 0
-    prediction_size, truth_size = table.counts.sum(axis=1)[predicted], table.counts.sum(axis=0)[true]
-    intersection = table.counts[np.ix_(predicted, true)]
-    return InstanceOverlaps(
-        prediction_size=prediction_size,
-        truth_size=truth_size,
-        intersection=intersection,
-        iou=intersection_over_union(intersection, prediction_size, truth_size),
-        void=table.counts[predicted][:, ~true].sum(axis=1),
-        score=np.ones(len(prediction_size)),
-    )
-
-
-def overlaps_by_class(prediction: PointLabels, truth: PointLabels, classes: Sequence[int]) -> dict[int, InstanceOverlaps]:
-    """Overlaps of predicted with true instances of the same class, for every class that is asked for.
-
-    Raises:
-        ValueError: a labelling lacks its classes.
-    """
-    if prediction.semantic is None or truth.semantic is None:
-        raise ValueError("protocol scannet compares instances of one class: both labellings need `semantic`")
-    span = int(truth.instance.max(initial=0)) + 1
-    is_valid = (truth.instance > 0) & np.isin(truth.semantic, classes)
-    codes = np.where(is_valid, truth.semantic.astype(np.int64) * span + truth.instance, 0)
-    table = contingency(prediction.instance, codes)
-    rows = table.row_labels > 0
-    prediction_size, truth_size = table.counts.sum(axis=1), table.counts.sum(axis=0)
-    void = table.counts[:, table.column_labels == 0].sum(axis=1)
-    row_class = majority_classes(prediction)
-    score = np.array([prediction.scores.get(int(label), 1.0) for label in table.row_labels], dtype=np.float64)
-    result = {}
-    for label in classes:
-        row = np.flatnonzero(rows & (np.array([row_class.get(int(i), 0) for i in table.row_labels]) == label))
-        column = np.flatnonzero((table.column_labels > 0) & (table.column_labels // span == label))
-        intersection = table.counts[np.ix_(row, column)]
-        iou = intersection_over_union(intersection, prediction_size[row], truth_size[column])
-        result[label] = InstanceOverlaps(
-            prediction_size[row], truth_size[column], intersection, iou, void[row], score[row].astype(np.float64)
-        )
-    return result
-
-
-def majority_classes(labels: PointLabels) -> dict[int, int]:
-    """The most frequent non-zero class of each instance's points (the lowest of equals); 0 for an instance without any."""
-    if labels.semantic is None or len(labels.instance) == 0:
-        return {}
-    table = contingency(labels.instance, labels.semantic)
-    counts = np.where(table.column_labels > 0, table.counts, 0)
-    winners = np.where(counts.max(axis=1, initial=0) > 0, table.column_labels[counts.argmax(axis=1)], 0)
-    return {int(i): int(c) for i, c in zip(table.row_labels, winners, strict=True) if i > 0}

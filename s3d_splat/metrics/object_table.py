@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s3d_splat.metrics.contingency import contingency
-from s3d_splat.metrics.instances3d import PointLabels, best_overlaps, class_agnostic_overlaps, majority_classes
+from s3d_splat.metrics.contingency import intersection_over_union
+from s3d_splat.metrics.overlaps import PointLabels, Prediction, best_overlaps, count_predictions, majority_classes
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,23 @@ class ObjectRow:
     matched_id: int  # the same where `iou` is above .5, else 0
 
 
-def object_table(prediction: PointLabels, truth: PointLabels) -> list[ObjectRow]:
+def object_table(prediction: Prediction, truth: PointLabels) -> list[ObjectRow]:
     """One row per true instance of a scene, in ascending id; instances of any size."""
-    overlaps = class_agnostic_overlaps(prediction, truth)
-    predicted_ids = [int(i) for i in contingency(prediction.instance, truth.instance).row_labels if i > 0]
+    found = count_predictions(prediction, truth.instance)
+    true = found.labels > 0
+    sizes = found.label_size[true]
+    all_ious = intersection_over_union(found.counts[:, true], found.size, sizes)
     overlap, classes = best_overlaps(prediction, truth), majority_classes(truth)
     rows = []
     for column, truth_id in enumerate(overlap):
-        ious = overlaps.iou[:, column]
+        ious = all_ious[:, column]
         best = int(np.argmax(ious)) if len(ious) and ious.max() > 0 else None
-        best_iou, best_id = (0.0, 0) if best is None else (float(ious[best]), predicted_ids[best])
+        best_iou, best_id = (0.0, 0) if best is None else (float(ious[best]), int(found.ids[best]))
         rows.append(
             ObjectRow(
                 truth_id=truth_id,
                 class_id=classes.get(truth_id, 0),
-                points=int(overlaps.truth_size[column]),
+                points=int(sizes[column]),
                 iou=best_iou,
                 overlap=overlap[truth_id],
                 best_id=best_id,

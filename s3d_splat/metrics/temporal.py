@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 
 from s3d_splat.metrics.average_precision import DetectionPool, InstanceOverlaps, mean_precision
 from s3d_splat.metrics.contingency import Contingency, contingency, intersection_over_union
-from s3d_splat.metrics.instances3d import PointLabels
+from s3d_splat.metrics.overlaps import PointLabels
 
 
 class TemporalPrecision:

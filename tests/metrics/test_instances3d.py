@@ -5,15 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s3d_splat.metrics.instances3d import (
-    SCANNET_CLASSES,
-    BestOverlap,
-    ClassAgnosticPrecision,
-    PointLabels,
-    ScannetPrecision,
-    majority_classes,
-)
+from s3d_splat.metrics.instances3d import BestOverlap, ClassAgnosticPrecision, ScannetPrecision
 from s3d_splat.metrics.object_table import object_table
+from s3d_splat.metrics.overlaps import PointLabels, PointMasks, majority_classes
+from s3d_splat.metrics.scannet_classes import INSTANCE_CLASSES
 
 
 def runs(*pairs: tuple[int, int]) -> np.ndarray:
@@ -33,7 +28,7 @@ def best_overlap(prediction: np.ndarray, truth: np.ndarray) -> dict[str, float |
     return metric.compute()
 
 
-def scannet(prediction: PointLabels, truth: PointLabels, classes: tuple[int, ...] = SCANNET_CLASSES) -> dict:
+def scannet(prediction: PointLabels | PointMasks, truth: PointLabels, classes: tuple[int, ...] = INSTANCE_CLASSES) -> dict:
     metric = ScannetPrecision(classes)
     metric.update(prediction, truth)
     return metric.compute()
@@ -210,6 +205,47 @@ def test_object_table() -> None:
     assert (rows[2].iou, rows[2].overlap) == (pytest.approx(60 / 150), pytest.approx(60 / 100))
     assert (rows[2].best_id, rows[2].matched_id) == (1, 0)
     assert (rows[9].iou, rows[9].best_id, rows[9].class_id) == (0.0, 0, 0)
+
+
+def as_masks(labels: PointLabels, classes: dict[int, int]) -> PointMasks:
+    ids = [int(i) for i in np.unique(labels.instance) if i > 0]
+    masks = np.array([labels.instance == i for i in ids]).reshape(len(ids), -1)
+    return PointMasks(
+        masks, np.array([classes[i] for i in ids], np.int64), np.array([labels.scores.get(i, 1.0) for i in ids])
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_masks_that_share_no_points_count_as_labels_do(seed: int) -> None:
+    instance, truth = random_labels(seed)
+    semantic = np.array([0, *np.random.default_rng(seed).choice([3, 4, 5], 11)])
+    scores = dict(zip(range(12), np.random.default_rng(seed).random(12).tolist(), strict=True))
+    labels, true = PointLabels(instance, semantic[instance], scores), PointLabels(truth, semantic[truth])
+    masks = as_masks(labels, majority_classes(labels))
+    assert scannet(masks, true) == scannet(labels, true)
+    for metric in (ClassAgnosticPrecision, BestOverlap):
+        one, other = metric(), metric()
+        one.update(masks, true)
+        other.update(labels, true)
+        assert one.compute() == other.compute()
+    assert [row.iou for row in object_table(masks, true)] == [row.iou for row in object_table(labels, true)]
+
+
+def test_masks_may_share_points() -> None:
+    # two true chairs of 100; one mask holds both (IoU 1/2 with each: no match), one the first alone (found)
+    truth = PointLabels(runs((1, 100), (2, 100)), np.full(200, 5))
+    masks = np.stack([np.ones(200, bool), np.arange(200) < 100])
+    both = PointMasks(masks, np.array([5, 5]), np.array([0.9, 0.8]))
+    # at .5: scores .8 true, .9 false; k=0 p 1/2 r 1/2, k=1 p 0 r 0, appended p 1 r 0: 1/2 (1/2 - 0) / 2 + 0 (1/2 - 0) / 2
+    # at .25: object 1 takes mask 1 (the better score), mask 2 is false; object 2 finds none left: p 1/2, 1; r 1/2, 1/2
+    result = scannet(both, truth)
+    assert result["ap50"] == pytest.approx(1 / 2 * (1 / 2 - 0) / 2)
+    assert result["ap25"] == pytest.approx(1 / 2 * (1 / 2 - 1 / 2) / 2 + 1 * (1 / 2 - 0) / 2 + 1 * (1 / 2 - 0) / 2)
+    metric = BestOverlap()
+    metric.update(both, truth)
+    assert metric.compute()["miou"] == pytest.approx((1 + 1 / 2) / 2)
+    nobody = PointMasks(np.zeros((0, 200), bool), np.zeros(0, np.int64), np.zeros(0))
+    assert scannet(nobody, truth)["ap"] == 0.0
 
 
 REFERENCE = {  # best-overlap of the published predictions of InstanceGaussian: miou, m50, m25

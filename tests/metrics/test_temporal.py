@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from s3d_splat.metrics.instances3d import ClassAgnosticPrecision, PointLabels
+from s3d_splat.metrics.instances3d import ClassAgnosticPrecision
+from s3d_splat.metrics.overlaps import PointLabels
 from s3d_splat.metrics.temporal import TemporalPrecision, temporal_overlaps
 
 
