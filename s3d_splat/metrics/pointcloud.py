@@ -10,6 +10,46 @@ NEIGHBOURS = 30  # for normals from the points alone
 _BATCH = 50_000  # points whose neighbourhoods are held at a time
 
 
+NAMES = tuple(f"{what}_{how}" for what in ("accuracy", "completion", "normal_consistency") for how in ("mean", "median"))
+
+
+class CloudAccuracy:
+    """Means over scenes, each with equal weight, of the values of `compare_clouds`."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every scene."""
+        self.sums = dict.fromkeys(NAMES, 0.0)
+        self.scenes = dict.fromkeys(NAMES, 0)  # a scene without normals counts for the distances alone
+
+    def update(
+        self,
+        prediction: Float[np.ndarray, "n 3"],
+        truth: Float[np.ndarray, "m 3"],
+        prediction_normals: Float[np.ndarray, "n 3"] | None = None,
+        truth_normals: Float[np.ndarray, "m 3"] | None = None,
+    ) -> dict[str, float | None]:
+        """Add one scene and return its own values, see `compare_clouds`."""
+        values = compare_clouds(prediction, truth, prediction_normals, truth_normals)
+        for name, value in values.items():
+            if value is not None:
+                self.sums[name] += value
+                self.scenes[name] += 1
+        return values
+
+    def merge(self, other: CloudAccuracy) -> None:
+        """Add what another accumulator has seen."""
+        for name in NAMES:
+            self.sums[name] += other.sums[name]
+            self.scenes[name] += other.scenes[name]
+
+    def compute(self) -> dict[str, float | None]:
+        """The values of `compare_clouds`, each the mean over the scenes that have it; None without any."""
+        return {name: self.sums[name] / self.scenes[name] if self.scenes[name] else None for name in NAMES}
+
+
 def compare_clouds(
     prediction: Float[np.ndarray, "n 3"],
     truth: Float[np.ndarray, "m 3"],
@@ -26,20 +66,19 @@ def compare_clouds(
         `accuracy_mean accuracy_median completion_mean completion_median normal_consistency_mean normal_consistency_median`;
         all None if a cloud is empty, the last two if a cloud without normals has fewer than three points.
     """
-    names = [f"{what}_{how}" for what in ("accuracy", "completion", "normal_consistency") for how in ("mean", "median")]
     if len(prediction) == 0 or len(truth) == 0:
-        return dict.fromkeys(names)
+        return dict.fromkeys(NAMES)
     accuracy, to_truth = cKDTree(truth).query(prediction, workers=2)
     completion, to_prediction = cKDTree(prediction).query(truth, workers=2)
     values = [how(distance) for distance in (accuracy, completion) for how in (np.mean, np.median)]
     normals = _unit_normals(prediction, truth, prediction_normals, truth_normals)
     if normals is None:
-        return dict(zip(names, [*map(float, values), None, None], strict=True))
+        return dict(zip(NAMES, [*map(float, values), None, None], strict=True))
     own, true = normals
     forth = np.abs(np.einsum("ni,ni->n", own, true[to_truth]))
     back = np.abs(np.einsum("ni,ni->n", true, own[to_prediction]))
     values += [(how(forth) + how(back)) / 2 for how in (np.mean, np.median)]
-    return dict(zip(names, map(float, values), strict=True))
+    return dict(zip(NAMES, map(float, values), strict=True))
 
 
 def estimate_normals(points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:

@@ -43,11 +43,15 @@ class SemanticIoU:
     def compute(self) -> dict[str, float | None]:
         """`semantic_miou` and `semantic_macc` (mean recall over the true classes); None without labelled elements."""
         ious = list(self.per_class().values())
-        recalls = [self.intersection.get(label, 0) / size for label, size in sorted(self.true.items())]
+        recalls = list(self.recalls().values())
         return {
             "semantic_miou": float(np.mean(ious)) if ious else None,
             "semantic_macc": float(np.mean(recalls)) if recalls else None,
         }
+
+    def recalls(self) -> dict[int, float]:
+        """Share of the elements of every class of the truth that are labelled with it."""
+        return {label: self.intersection.get(label, 0) / size for label, size in sorted(self.true.items())}
 
     def per_class(self) -> dict[int, float]:
         """IoU of every class of the truth."""

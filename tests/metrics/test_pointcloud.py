@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from s3d_splat.metrics import pointcloud
-from s3d_splat.metrics.pointcloud import compare_clouds, estimate_normals
+from s3d_splat.metrics.pointcloud import CloudAccuracy, compare_clouds, estimate_normals
 
 
 def plane(height: float, tilt: float = 0.0) -> np.ndarray:
@@ -48,3 +48,18 @@ def test_nothing_to_measure() -> None:
     assert set(compare_clouds(some, none).values()) == set(compare_clouds(none, some).values()) == {None}
     result = compare_clouds(some, some)
     assert (result["accuracy_mean"], result["normal_consistency_mean"]) == (0.0, None)
+
+
+def test_scenes_add_up() -> None:
+    whole, left, right = CloudAccuracy(), CloudAccuracy(), CloudAccuracy()
+    line = np.array([[0.0, 0, 0], [1, 0, 0]])  # two points: no normals of their own
+    up = np.tile([0.0, 0, 1], (2, 1))
+    for metric, shift, normals in ((left, 0.5, None), (right, 0.25, up)):
+        for target in (whole, metric):
+            target.update(line + np.array([0, shift, 0]), line, normals, normals)
+    left.merge(right)
+    assert left.compute() == whole.compute()
+    assert whole.compute()["accuracy_mean"] == pytest.approx((0.5 + 0.25) / 2)
+    assert whole.compute()["normal_consistency_mean"] == 1.0  # of the one scene that has it
+    whole.reset()
+    assert set(whole.compute().values()) == {None}
