@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, arg
 from tyro.extras import SubcommandApp
 
+from s3d_splat.cli_evaluate import Json, evaluate_app, report
 from s3d_splat.config import Config, automatic_preset, load_preset
 from s3d_splat.errors import S3DError
 from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.synthetic.options import SynthOptions, parse_fault
 
-Json = Annotated[bool, FlagCreatePairsOff, arg(name="json", help="one JSON object on standard output, nothing else there")]
-
 SceneFolder = Annotated[Path, arg(metavar="SCENE")]
 RunFolder = Annotated[Path, arg(metavar="RUN")]
 
-DESCRIPTION = (
-    "Panoptic 3D scenes with Gaussian splatting: every object its own set of Gaussians, with one id."
-)
+DESCRIPTION = "Panoptic 3D scenes with Gaussian splatting: every object its own set of Gaussians, with one id."
 
 log = logging.getLogger("s3d_splat")
 
@@ -35,7 +31,7 @@ def demo(out: Path = Path("out/demo"), json_output: Json = False) -> None:
     """The built-in room from nothing to the report: make, train, aggregate, render, evaluate."""
     from s3d_splat import pipeline
 
-    _report(pipeline.demo(out, load_preset(automatic_preset()), _command()), json_output)
+    report(pipeline.demo(out, load_preset(automatic_preset()), _command()), json_output)
     if not json_output:
         print(f"report: {out / 'run' / 'report.html'}")
 
@@ -129,67 +125,15 @@ def render(
     print(f"wrote {pipeline.render(run, path or split, frames)}")
 
 
-def evaluate_run(run: RunFolder, /, json_output: Json = False) -> None:
-    """Everything that the scene's truth allows, into RUN/metrics.json and RUN/report.html.
-
-    Args:
-        run: A trained run folder.
-    """
-    from s3d_splat import pipeline
-
-    _report(pipeline.evaluate(run), json_output)
-    if not json_output:
-        print(f"report: {run / 'report.html'}")
-
-
-def evaluate_instances(
-    pred: Path,
-    truth: Path,
-    protocol: Literal["scannet", "class-agnostic", "best-overlap"] = "class-agnostic",
-    classes: str = "",
-    json_output: Json = False,
-) -> None:
-    """Per-point instances against truth: one file each, or two folders with one file a scene.
-
-    Args:
-        pred: The prediction, .npz.
-        truth: The truth, .npz.
-        protocol: Whose rules count.
-        classes: Class ids for `scannet`, with commas; the benchmark's 18 if left away.
-    """
-    from s3d_splat.evaluation.files import evaluate_instances_files
-
-    _report(evaluate_instances_files(pred, truth, protocol, _class_ids(classes)), json_output)
-
-
-def evaluate_panoptic(
-    pred: Path, truth: Path, protocol: Literal["coco", "scene"] = "scene", json_output: Json = False
-) -> None:
-    """Panoptic images against truth: two folders with instances/ and semantics/.
-
-    Args:
-        pred: The prediction's folder.
-        truth: The truth's folder, with classes.json where things and stuff must be told apart.
-        protocol: Whose rules count.
-    """
-    from s3d_splat.evaluation.files import evaluate_panoptic_files
-
-    _report(evaluate_panoptic_files(pred, truth, protocol), json_output)
-
-
 def build_app(default: Config) -> SubcommandApp:
     """All commands; `default` is the configuration that the flags of `train` override."""
-    evaluate = SubcommandApp()
-    evaluate.command(name="run")(evaluate_run)
-    evaluate.command(name="instances")(evaluate_instances)
-    evaluate.command(name="panoptic")(evaluate_panoptic)
     app = SubcommandApp()
     app.command(demo)
     app.command(synth)
     app.command(_train_command(default))
     app.command(aggregate)
     app.command(render)
-    app.command(evaluate, name="evaluate", help="Measure a run, or files, against truth.")
+    app.command(evaluate_app(), name="evaluate", help="Measure a run, or files, against truth.")
     return app
 
 
@@ -224,25 +168,6 @@ def _default_config(given: Sequence[str]) -> Config:
     found = "no CUDA device" if preset == "cpu" else "a CUDA device"
     log.info("%s: preset %s, %d steps unless flags say otherwise", found, preset, config.training.steps)
     return config
-
-
-def _class_ids(text: str) -> tuple[int, ...] | None:
-    try:
-        return tuple(int(part) for part in text.split(",")) if text else None
-    except ValueError as error:
-        raise S3DError(
-            f"--classes {text!r} is no list of class ids", why="class ids are whole numbers", fix="write --classes 3,4,5"
-        ) from error
-
-
-def _report(metrics: Mapping[str, Any], as_json: bool) -> None:
-    """Metrics as one JSON object, or as a table for people."""
-    if as_json:
-        print(json.dumps(metrics, allow_nan=False))
-        return
-    from s3d_splat.console import metrics_table
-
-    metrics_table(metrics)
 
 
 def _command() -> str:

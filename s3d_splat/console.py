@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,21 @@ def metrics_table(metrics: Mapping[str, Any]) -> None:
     for name, value in metrics.items():
         if value is None or isinstance(value, int | float | str):
             table.add_row(name, _shown(value))
+    Console().print(table)
+
+
+def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print rows as a table with a column for every name among them; None reads "-"."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in names:
+        is_text = any(isinstance(row.get(name), str) for row in rows)
+        table.add_column(name, justify="left" if is_text else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*("-" if row.get(name) is None else _shown(row[name]) for name in names))
     Console().print(table)
 
 

@@ -29,6 +29,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "config",
         "pipeline",
         "viewer",
+        "cli_evaluate",
         "nerfstudio_plugin cli",
     )
 )

@@ -36,6 +36,11 @@ class LabelledImage:
         return self.pred_classes, self.pred_instances, self.true_classes, self.true_instances
 
 
+def holds_labels(folder: Path) -> bool:
+    """Whether a folder is one scene's, rather than one of several scenes."""
+    return any((folder / kind).is_dir() for kind in KINDS)
+
+
 def image_names(prediction: Path, truth: Path) -> list[str]:
     """Names (without extension) of the images of the truth; further images of the prediction are not read.
 
@@ -67,22 +72,40 @@ def labelled_images(prediction: Path, truth: Path) -> Iterator[LabelledImage]:
         S3DError: as `image_names`; or an image is unreadable, of another type, or of another size than the truth's.
     """
     for name in image_names(prediction, truth):
-        size = _size(truth / "semantics" / f"{name}.png")
-        images = [_read(folder / kind / f"{name}.png", kind, size) for folder in (prediction, truth) for kind in KINDS]
+        size = read_size(truth / "semantics" / f"{name}.png")
+        images = [read_labels(folder / kind / f"{name}.png", kind, size) for folder in (prediction, truth) for kind in KINDS]
         yield LabelledImage(name, *images)
 
 
-def classes_of_folders(prediction: Path, truth: Path) -> tuple[ClassInfo, ...]:
-    """The classes of `classes.json` in the truth; without it, those of the images.
+def shared_names(prediction: Path, truth: Path, kind: Content, names: list[str] | None = None) -> list[str]:
+    """Names (without extension) of the images of one kind in the truth, unless given; the prediction has them all.
+
+    Raises:
+        S3DError: a folder is missing, there is no image, or an image lacks its counterpart.
+    """
+    for folder in (prediction, truth):
+        if not (folder / kind).is_dir():
+            raise S3DError(
+                f"{folder} has no folder {kind}/", why="16-bit PNGs are read from it", fix="name the folder above it"
+            )
+    wanted = sorted(path.stem for path in (truth / kind).glob("*.png")) if names is None else names
+    if not wanted:
+        raise S3DError(f"{truth} holds no PNG", why="there is nothing to compare with", fix="name the right folder")
+    _refuse_missing(prediction, kind, {name for name in wanted if not (prediction / kind / f"{name}.png").is_file()})
+    return wanted
+
+
+def classes_of_folders(prediction: Path, truth: Path, parent: Path | None = None) -> tuple[ClassInfo, ...]:
+    """The classes of `classes.json` in the truth, else in the folder of all scenes; without it, those of the images.
 
     Without the table a class is a thing if a true pixel of it has an instance.
 
     Raises:
         S3DError: the table or an image cannot be read.
     """
-    table = truth / "classes.json"
-    if table.exists():
-        return read_classes(table)
+    for folder in (truth, truth if parent is None else parent):
+        if (folder / "classes.json").exists():
+            return read_classes(folder / "classes.json")
     images = labelled_images(prediction, truth)
     return classes_of_labels((image.pred_classes, image.true_classes, image.true_instances) for image in images)
 
@@ -96,7 +119,12 @@ def _refuse_missing(folder: Path, kind: str, names: set[str]) -> None:
         )
 
 
-def _size(path: Path) -> tuple[int, int]:
+def read_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image.
+
+    Raises:
+        S3DError: it cannot be read.
+    """
     try:
         with Image.open(path) as image:
             return image.size
@@ -104,8 +132,13 @@ def _size(path: Path) -> tuple[int, int]:
         raise S3DError(f"{path} cannot be read", why=str(error), fix="write the file again") from error
 
 
-def _read(path: Path, kind: Content, size: tuple[int, int]) -> Labels:
-    own = _size(path)
+def read_labels(path: Path, kind: Content, size: tuple[int, int]) -> Labels:
+    """Read labels of the size that the truth has (width, height).
+
+    Raises:
+        S3DError: unreadable, of another type or size.
+    """
+    own = read_size(path)
     if own != size:
         raise S3DError(
             f"{path} is {own[0]}x{own[1]}, but its truth is {size[0]}x{size[1]}",

@@ -1,7 +1,8 @@
-"""Per-point labels in npz files: strict reading, and matching the files of a prediction with those of the truth."""
+"""Per-point labels in npz, ScanNet text and labelled PLY: strict reading."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -9,43 +10,15 @@ import numpy as np
 from jaxtyping import Int
 
 from s3d_splat.errors import S3DError
-from s3d_splat.metrics.overlaps import PointLabels
+from s3d_splat.evaluation import ply_files, scannet_text
+from s3d_splat.metrics.overlaps import PointLabels, Prediction
 
-SUFFIX = ".npz"
-
-
-def scene_pairs(prediction: Path, truth: Path) -> list[tuple[str, Path, Path]]:
-    """Name, prediction and truth of every scene: of one file each, or of two folders, matched by name without extension.
-
-    Raises:
-        S3DError: a path is missing or of another kind, no truth, or a truth without its prediction.
-    """
-    for path in (prediction, truth):
-        if not path.exists():
-            raise S3DError(f"{path} does not exist", why="labels are read from it", fix="check the path")
-    if prediction.is_dir() != truth.is_dir():
-        folder, file = (prediction, truth) if prediction.is_dir() else (truth, prediction)
-        raise S3DError(
-            f"{folder} is a folder, but {file} is a file",
-            why="--pred and --truth are both a file (one scene) or both a folder (one file a scene)",
-            fix="name two files or two folders",
-        )
-    if not truth.is_dir():
-        return [(truth.stem, prediction, truth)]
-    truths = sorted(path for path in truth.iterdir() if path.suffix == SUFFIX)
-    if not truths:
-        raise S3DError(f"{truth} holds no {SUFFIX} file", why="the truth has one file a scene", fix="name the right folder")
-    missing = [path for path in truths if not (prediction / path.name).is_file()]
-    if missing:
-        raise S3DError(
-            f"{prediction} lacks {missing[0].name} ({len(missing)} of {len(truths)} predictions are missing)",
-            why="every scene of the truth counts, so a missing prediction must not go unseen",
-            fix="add the file (an empty prediction has instance = 0 everywhere), or take the scene out of the truth",
-        )
-    return [(path.stem, prediction / path.name, path) for path in truths]
+SUFFIXES = (".npz", ".txt", ".ply")
+_ARRAYS = ("instance", "semantic", "nyu40", "instance_id", "score")
+_FORMAT = "labels of points are `instance` [n], optional `semantic` [n], and `instance_id` [k] with `score` [k]"
 
 
-def read_pair(prediction: Path, truth: Path, *, with_classes: bool) -> tuple[PointLabels, PointLabels]:
+def read_pair(prediction: Path, truth: Path, *, with_classes: bool) -> tuple[Prediction, PointLabels]:
     """Read the labels of one scene.
 
     Args:
@@ -54,34 +27,30 @@ def read_pair(prediction: Path, truth: Path, *, with_classes: bool) -> tuple[Poi
     Raises:
         S3DError: a file is not as it should be, or the two differ in the number of points.
     """
-    predicted, true = read_point_labels(prediction), read_point_labels(truth)
-    if len(predicted.instance) != len(true.instance):
-        raise S3DError(
-            f"{prediction} has {len(predicted.instance)} points, but {truth} has {len(true.instance)}",
-            why="row i of both must be the same point",
-            fix="write one label for every point of the truth, in its order",
-        )
-    if with_classes and predicted.semantic is None and not predicted.instance.any():
+    true = read_point_labels(truth)
+    _check_classes(truth, true, with_classes)
+    if prediction.suffix == ".txt":
+        return scannet_text.read_prediction(prediction, len(true.instance)), true
+    predicted = read_point_labels(prediction)
+    check_points(prediction, len(predicted.instance), truth, len(true.instance))
+    if predicted.semantic is None and not predicted.instance.any():
         predicted = PointLabels(predicted.instance, np.zeros_like(predicted.instance), predicted.scores)
-    for path, labels in ((prediction, predicted), (truth, true)):
-        if with_classes and labels.semantic is None:
-            raise S3DError(
-                f"{path} has no array `semantic`",
-                why="protocol scannet compares instances of one class",
-                fix="add the class id of every point, or use --protocol class-agnostic",
-            )
+    _check_classes(prediction, predicted, with_classes)
     return predicted, true
 
 
 def read_point_labels(path: Path) -> PointLabels:
-    """Read `instance`, and where present `semantic`, `instance_id` and `score`, of an npz file.
+    """Read `instance`, and where present `semantic`, `instance_id` and `score`, of an npz, a text or a PLY file.
 
     Raises:
-        S3DError: unreadable, not an npz, or an array of another type, shape or range.
+        S3DError: unreadable, of another kind, or an array of another type, shape or range.
     """
-    if path.suffix != SUFFIX:
-        raise S3DError(f"{path} is no {SUFFIX} file", why="per-point labels are read from npz", fix="convert the file")
-    arrays = _arrays(path)
+    if path.suffix == ".txt":
+        return scannet_text.read_truth(path)
+    if path.suffix == ".ply":
+        return ply_files.read_labels(path)
+    check_suffix(path)
+    arrays = read_arrays(path, _ARRAYS, _FORMAT)
     if "instance" not in arrays:
         raise _wrong(path, "it has no array `instance`")
     instance = _labels(path, arrays, "instance")
@@ -91,12 +60,63 @@ def read_point_labels(path: Path) -> PointLabels:
     return PointLabels(instance, semantic, _scores(path, arrays))
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def read_point_classes(path: Path) -> Int[np.ndarray, " n"]:
+    """The class of every point: `semantic` (or `nyu40`) of an npz, the classes of a text truth, or those of a PLY.
+
+    Raises:
+        S3DError: unreadable, of another kind, or without classes.
+    """
+    if path.suffix == ".npz":
+        arrays = read_arrays(path, _ARRAYS, _FORMAT)
+        for name in ("semantic", "nyu40"):
+            if name in arrays:
+                return _labels(path, arrays, name)
+        raise _wrong(path, "it has no array `semantic`")
+    if path.suffix == ".ply":
+        return ply_files.read_classes(path)
+    check_suffix(path)
+    return scannet_text.read_classes(path)
+
+
+def check_points(prediction: Path, predicted: int, truth: Path, true: int) -> None:
+    """Raises: S3DError: the two files differ in the number of points."""
+    if predicted != true:
+        raise S3DError(
+            f"{prediction} has {predicted} points, but {truth} has {true}",
+            why="row i of both must be the same point",
+            fix="write one label for every point of the truth, in its order",
+        )
+
+
+def check_suffix(path: Path) -> None:
+    """Raises: S3DError: the name is not that of a file of labels."""
+    if path.suffix not in SUFFIXES:
+        raise S3DError(
+            f"{path} is no .npz, .txt or .ply file", why="labels of points are read from these", fix="convert the file"
+        )
+
+
+def _check_classes(path: Path, labels: PointLabels, with_classes: bool) -> None:
+    if with_classes and labels.semantic is None:
+        raise S3DError(
+            f"{path} has no array `semantic`",
+            why="protocol scannet compares instances of one class",
+            fix="add the class id of every point, or use --protocol class-agnostic",
+        )
+
+
+def read_arrays(path: Path, names: Collection[str], why: str) -> dict[str, np.ndarray]:
+    """Those of some arrays that an npz file has, without unpickling anything.
+
+    Raises:
+        S3DError: it cannot be read, or holds Python objects.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in ("instance", "semantic", "instance_id", "score") if name in file.files}
+            stored = {name.removesuffix(".npy"): name for name in file.files}
+            return {name: file[stored[name]] for name in names if name in stored}
     except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile) as error:  # a bare .npy has no `files`
-        raise _wrong(path, f"it cannot be read ({error})") from error
+        raise S3DError(f"{path}: it cannot be read ({error})", why=why, fix="write the file again in that format") from error
 
 
 def _labels(path: Path, arrays: dict[str, np.ndarray], name: str) -> Int[np.ndarray, " n"]:
@@ -124,6 +144,6 @@ def _scores(path: Path, arrays: dict[str, np.ndarray]) -> dict[int, float]:
 def _wrong(path: Path, what: str) -> S3DError:
     return S3DError(
         f"{path}: {what}",
-        why="labels of points are `instance` [n], optional `semantic` [n], and `instance_id` [k] with `score` [k]",
+        why=_FORMAT,
         fix="write the file again in that format",
     )

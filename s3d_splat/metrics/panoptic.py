@@ -20,6 +20,7 @@ from s3d_splat.metrics.segments import (
     count_pairs,
     match_segments,
     segment_codes,
+    segment_rows,
     with_void,
     without_stuff_ids,
 )
@@ -67,6 +68,13 @@ class CocoPanopticQuality:
         """One row per class that counts, see `class_rows`."""
         return class_rows(self._counted(), self.classes)
 
+    def per_segment(
+        self, pred_classes: Labels, pred_instances: Labels, true_classes: Labels, true_instances: Labels
+    ) -> list[dict[str, object]]:
+        """One row per true segment of an image, see `segment_rows`; nothing is added."""
+        pairs = prepared(_pairs(pred_classes, pred_instances, true_classes, true_instances), self.classes)
+        return segment_rows(pairs, _ids(self.classes, is_thing=True), COCO_RULE)
+
     def _add(self, counts: Mapping[int, ClassCounts]) -> None:
         for label, more in counts.items():
             self.counts[label] = self.counts.get(label, ClassCounts()) + more
@@ -113,6 +121,10 @@ class ScenePanopticQuality:
     def per_class(self) -> list[dict[str, object]]:
         """One row per class that is present, see `class_rows`."""
         return class_rows(self._match(self.pairs, SCENE_RULE), self.classes)
+
+    def per_segment(self) -> list[dict[str, object]]:
+        """One row per true segment, see `segment_rows`."""
+        return segment_rows(self.pairs, _ids(self.classes, is_thing=True), SCENE_RULE)
 
     def true_segments(self) -> int:
         """How many segments the truth has: stuff classes, and instances of things."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 _BITS = 16  # of a label: class and instance are uint16 in files; a segment code is class << 16 | instance
 _INSTANCE = (1 << _BITS) - 1
@@ -96,12 +96,24 @@ def count_pairs(
     return SegmentPairs((unique >> np.uint64(2 * _BITS)).astype(np.int64), (unique & low).astype(np.int64), sums)
 
 
-def match_segments(pairs: SegmentPairs, things: Int[np.ndarray, " k"], rule: MatchingRule) -> dict[int, ClassCounts]:
-    """Match predicted with true segments of the same class (IoU > .5, where no segment can match twice), per class.
+@dataclass(frozen=True)
+class SegmentOverlaps:
+    """All segments of both sides, and the IoU of those that share pixels. Sizes are in pixels."""
 
-    Pixels of a prediction on true void leave the union. An unmatched prediction more than half on true void, or on the
-    crowd of its class, is ignored; `rule` says what predicted void does to the truth. Every class that occurs has an entry.
-    """
+    predicted: Int[np.ndarray, " p"]  # codes, ascending
+    true: Int[np.ndarray, " t"]
+    predicted_row: Int[np.ndarray, " m"]  # of each pair
+    true_row: Int[np.ndarray, " m"]
+    iou: Float[np.ndarray, " m"]
+    can_match: Bool[np.ndarray, " m"]  # of the same class, and neither void nor a crowd
+    true_size: Float[np.ndarray, " t"]
+    is_crowd: Bool[np.ndarray, " t"]
+    is_stray_excused: Bool[np.ndarray, " p"]  # mostly on void or on the crowd of its class
+    is_miss_excused: Bool[np.ndarray, " t"]  # mostly hidden, by a rule that excuses it
+
+
+def overlap_segments(pairs: SegmentPairs, things: Int[np.ndarray, " k"], rule: MatchingRule) -> SegmentOverlaps:
+    """IoU of all pairs, where pixels of a prediction on true void leave the union; `rule` says what predicted void does."""
     predicted, predicted_row = np.unique(pairs.prediction, return_inverse=True)
     true, true_row = np.unique(pairs.truth, return_inverse=True)
     predicted_size = np.bincount(predicted_row, pairs.pixels, len(predicted))
@@ -115,16 +127,35 @@ def match_segments(pairs: SegmentPairs, things: Int[np.ndarray, " k"], rule: Mat
     on_crowd = np.bincount(predicted_row, pairs.pixels * (same_class & is_crowd[true_row]), len(predicted))
     excused = under_void if rule.predicted_void_excuses else np.zeros(len(true))
     union = (predicted_size - on_void)[predicted_row] + (true_size - excused)[true_row] - pairs.pixels
-    iou = pairs.pixels / np.maximum(union, 1)
-    is_match = same_class & ~is_crowd[true_row] & (iou > 0.5)
+    return SegmentOverlaps(
+        predicted=predicted,
+        true=true,
+        predicted_row=predicted_row,
+        true_row=true_row,
+        iou=pairs.pixels / np.maximum(union, 1),
+        can_match=same_class & ~is_crowd[true_row],
+        true_size=true_size.astype(np.float64),  # whole numbers if there is nothing
+        is_crowd=is_crowd,
+        is_stray_excused=(on_void + on_crowd) / predicted_size > 0.5,
+        is_miss_excused=excused / true_size > 0.5,
+    )
 
-    is_stray = ~_marked(predicted_row[is_match], len(predicted)) & (predicted_class > 0)
-    is_stray &= (on_void + on_crowd) / predicted_size <= 0.5
-    is_missed = ~_marked(true_row[is_match], len(true)) & (true_class > 0) & ~is_crowd & (excused / true_size <= 0.5)
-    match_class = true_class[true_row[is_match]]
+
+def match_segments(pairs: SegmentPairs, things: Int[np.ndarray, " k"], rule: MatchingRule) -> dict[int, ClassCounts]:
+    """Match predicted with true segments of the same class (IoU > .5, where no segment can match twice), per class.
+
+    An unmatched prediction more than half on true void, or on the crowd of its class, is ignored; `rule` says what predicted
+    void does to the truth. Every class that occurs has an entry.
+    """
+    found = overlap_segments(pairs, things, rule)
+    is_match = found.can_match & (found.iou > 0.5)
+    predicted_class, true_class = code_class(found.predicted), code_class(found.true)
+    is_stray = ~_marked(found.predicted_row[is_match], len(predicted_class)) & ~found.is_stray_excused
+    is_missed = ~_marked(found.true_row[is_match], len(true_class)) & ~found.is_crowd & ~found.is_miss_excused
+    match_class = true_class[found.true_row[is_match]]
     return {
         int(label): ClassCounts(
-            float(iou[is_match][match_class == label].sum()),
+            float(found.iou[is_match][match_class == label].sum()),
             int((match_class == label).sum()),
             int((is_stray & (predicted_class == label)).sum()),
             int((is_missed & (true_class == label)).sum()),
@@ -132,6 +163,23 @@ def match_segments(pairs: SegmentPairs, things: Int[np.ndarray, " k"], rule: Mat
         for label in np.union1d(predicted_class, true_class)
         if label > 0
     }
+
+
+def segment_rows(pairs: SegmentPairs, things: Int[np.ndarray, " k"], rule: MatchingRule) -> list[dict[str, object]]:
+    """One row per true segment: its pixels, the predicted instance of its class with the best IoU (0 = none), that IoU."""
+    found = overlap_segments(pairs, things, rule)
+    rows: list[dict[str, object]] = []
+    for row in np.flatnonzero((code_class(found.true) > 0) & ~found.is_crowd):
+        mine = np.flatnonzero((found.true_row == row) & found.can_match)
+        best = mine[found.iou[mine].argmax()] if len(mine) else None
+        iou = 0.0 if best is None else float(found.iou[best])
+        outcome = "matched" if iou > 0.5 else "ignored" if found.is_miss_excused[row] else "missed"
+        rows.append(
+            {"class_id": int(code_class(found.true)[row]), "id": int(code_instance(found.true)[row])}
+            | {"pixels": int(found.true_size[row]), "iou": iou, "outcome": outcome}
+            | {"best_id": 0 if best is None else int(code_instance(found.predicted)[found.predicted_row[best]])}
+        )
+    return rows
 
 
 def _marked(indices: Int[np.ndarray, " k"], size: int) -> Bool[np.ndarray, " n"]:

@@ -21,6 +21,18 @@ MINIMUM_FRAMES = 5
 KEPT_SHARE = 0.9
 
 
+@dataclass(frozen=True)
+class ThingTrack:
+    """What became of a true thing in a video."""
+
+    id: int
+    frames: int  # in which it is visible
+    best_id: int  # the predicted id that covers it in most of them, 0 = none ever does
+    share: float  # of these frames
+    is_judged: bool  # visible in enough frames
+    is_kept: bool
+
+
 @dataclass
 class _Sequence:
     matches: Counter[tuple[int, int]] = field(default_factory=Counter)  # frames where (true id, predicted id) match
@@ -45,6 +57,7 @@ class TrackQuality:
         """Forget every video."""
         self.agreeing, self.detections = 0, 0  # IDTP; 2 IDTP + IDFP + IDFN, which is all detections of both sides
         self.kept, self.judged = 0, 0
+        self.tracks: list[ThingTrack] = []
         self._video = _Sequence()
 
     def update(self, prediction: Int[np.ndarray, "h w"], truth: Int[np.ndarray, "h w"]) -> None:
@@ -70,9 +83,10 @@ class TrackQuality:
         video = self._video
         self.agreeing += _agreement(video.matches)
         self.detections += video.true_detections + video.predicted_detections
-        kept, judged = _kept(video.covering)
-        self.kept += kept
-        self.judged += judged
+        tracks = _tracks(video.covering)
+        self.kept += sum(track.is_kept for track in tracks)
+        self.judged += sum(track.is_judged for track in tracks)
+        self.tracks += tracks
         self._video = _Sequence()
 
     def merge(self, other: TrackQuality) -> None:
@@ -81,6 +95,7 @@ class TrackQuality:
         self.detections += other.detections
         self.kept += other.kept
         self.judged += other.judged
+        self.tracks = self.tracks + other.tracks
 
     def compute(self) -> dict[str, float | None]:
         """`idf1` = 2 IDTP / (2 IDTP + IDFP + IDFN); `id_kept`, the share of true things that keep one id of their own.
@@ -103,17 +118,17 @@ def _agreement(matches: Counter[tuple[int, int]]) -> int:
     return int(frames[linear_sum_assignment(frames, maximize=True)].sum())
 
 
-def _kept(covering: dict[int, list[int]]) -> tuple[int, int]:
-    """How many things keep an id of their own, of how many that are judged."""
+def _tracks(covering: dict[int, list[int]]) -> list[ThingTrack]:
+    """One row per visible thing, ascending by id."""
     main = {thing: _most_frequent(owners) for thing, owners in covering.items()}
     shared = Counter(owner for owner, _ in main.values())
-    judged = [thing for thing, owners in covering.items() if len(owners) >= MINIMUM_FRAMES]
-    kept = [
-        thing
-        for thing in judged
-        if main[thing][0] > 0 and shared[main[thing][0]] == 1 and main[thing][1] >= KEPT_SHARE * len(covering[thing])
-    ]
-    return len(kept), len(judged)
+    rows = []
+    for thing, owners in sorted(covering.items()):
+        owner, count = main[thing]
+        is_judged = len(owners) >= MINIMUM_FRAMES
+        is_kept = is_judged and owner > 0 and shared[owner] == 1 and count >= KEPT_SHARE * len(owners)
+        rows.append(ThingTrack(thing, len(owners), owner, count / len(owners), is_judged, is_kept))
+    return rows
 
 
 def _most_frequent(owners: list[int]) -> tuple[int, int]:

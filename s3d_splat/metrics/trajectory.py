@@ -82,13 +82,17 @@ def pair_errors(
 
 def absolute_trajectory_error(prediction: Float[np.ndarray, "n 3"], truth: Float[np.ndarray, "n 3"]) -> float:
     """RMSE of camera centres after the least-squares similarity (rotation, scale, shift) of the prediction to the truth."""
+    return float(np.sqrt(np.square(centre_errors(prediction, truth)).mean()))
+
+
+def centre_errors(prediction: Float[np.ndarray, "n 3"], truth: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
+    """Distance of each camera centre from the true one after that similarity."""
     moved, target = prediction - prediction.mean(axis=0), truth - truth.mean(axis=0)
     left, stretch, right = np.linalg.svd(target.T @ moved)
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(left @ right))])  # a rotation, never a reflection
     spread = np.square(moved).sum()
     scale = (stretch * sign).sum() / spread if spread > 0 else 0.0
-    residual = target - scale * moved @ ((left * sign) @ right).T
-    return float(np.sqrt(np.square(residual).sum(axis=1).mean()))
+    return np.linalg.norm(target - scale * moved @ ((left * sign) @ right).T, axis=1)
 
 
 def _relative(poses: Float[np.ndarray, "n 4 4"], first: np.ndarray, second: np.ndarray) -> Float[np.ndarray, "p 4 4"]:

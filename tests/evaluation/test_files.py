@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from s3d_splat.errors import S3DError
-from s3d_splat.evaluation.files import evaluate_instances_files, evaluate_panoptic_files
+from s3d_splat.evaluation.files import evaluate_instances_files
+from s3d_splat.evaluation.image_files import evaluate_panoptic_files
 from s3d_splat.io.atomic import write_json
 
 TRUTH = np.repeat([1, 2, 0], [200, 300, 50])
@@ -134,8 +135,8 @@ def _unknown_protocol(root: Path) -> tuple[Path, Path, str]:
 
 
 def _text_file(root: Path) -> tuple[Path, Path, str]:
-    (root / "labels.txt").write_text("5001\n")
-    return root / "labels.txt", root / "truth.npz", "class-agnostic"
+    (root / "labels.csv").write_text("5001\n")
+    return root / "labels.csv", root / "truth.npz", "class-agnostic"
 
 
 def _no_archive(root: Path) -> tuple[Path, Path, str]:
@@ -152,7 +153,7 @@ def _no_archive(root: Path) -> tuple[Path, Path, str]:
         (_missing_prediction, "lacks truth.npz"),
         (_no_classes, "no array `semantic`"),
         (_unknown_protocol, "--protocol coco is not known"),
-        (_text_file, "is no .npz file"),
+        (_text_file, "is no .npz, .txt or .ply file"),
         (_no_archive, "cannot be read"),
     ],
 )

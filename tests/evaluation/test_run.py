@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from s3d_splat.errors import S3DError
-from s3d_splat.evaluation.files import evaluate_instances_files, evaluate_panoptic_files
+from s3d_splat.evaluation.files import evaluate_instances_files
+from s3d_splat.evaluation.image_files import evaluate_panoptic_files
 from s3d_splat.evaluation.run import evaluate_run
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.results import write_colour_png, write_id_png, write_metrics
