@@ -33,7 +33,7 @@ def evaluate_text_files(pred: Path, truth: Path, classes: int, text: Path | None
         text: JSON with the embedding of every class name, {"wall": [d numbers], ...}; needed for features.
 
     Returns:
-        `semantic_miou semantic_macc semantic_miou_strict unscored` (means over scenes, see `TextQueryQuality`),
+        `semantic_miou semantic_macc semantic_miou_no_guess unscored` (means over scenes, see `TextQueryQuality`),
         `per_class` (over the points of all scenes), the names of the `scenes`, a row for each in `per_scene`.
 
     Raises:

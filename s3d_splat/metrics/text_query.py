@@ -18,7 +18,7 @@ class TextQueryQuality:
     """`semantic_miou`, `semantic_macc` (mean recall), and what they hide: how many points no score speaks about.
 
     Where all scores of a point are equal nothing is known of it, and the benchmark takes the first class (wall, mostly
-    right). `semantic_miou_strict` takes such points as unlabelled, which is always wrong; `unscored` is their share.
+    right). `semantic_miou_no_guess` takes such points as unlabelled instead; `unscored` is their share.
     """
 
     def __init__(self, classes: Sequence[int]) -> None:
@@ -42,11 +42,11 @@ class TextQueryQuality:
         asked = np.where(np.isin(truth, self.classes), truth, 0)
         known = speaks(scores)
         found = np.array(self.classes)[scores.argmax(axis=1)] if len(scores) else np.zeros(0, np.int64)
-        plain, strict = SemanticIoU(), SemanticIoU()
+        plain, no_guess = SemanticIoU(), SemanticIoU()
         plain.update(found, asked)
-        strict.update(np.where(known, found, 0), asked)
+        no_guess.update(np.where(known, found, 0), asked)
         self.pooled.merge(plain)
-        values = plain.compute() | {"semantic_miou_strict": strict.compute()["semantic_miou"], "unscored": None}
+        values = plain.compute() | {"semantic_miou_no_guess": no_guess.compute()["semantic_miou"], "unscored": None}
         if (asked > 0).any():
             values["unscored"] = float((~known[asked > 0]).mean())
             self.sums = self.sums + np.array(list(values.values()), dtype=np.float64)
@@ -60,8 +60,8 @@ class TextQueryQuality:
         self.pooled.merge(other.pooled)
 
     def compute(self) -> dict[str, float | None]:
-        """`semantic_miou semantic_macc semantic_miou_strict unscored`: means over scenes, None without any."""
-        names = ("semantic_miou", "semantic_macc", "semantic_miou_strict", "unscored")
+        """`semantic_miou semantic_macc semantic_miou_no_guess unscored`: means over scenes, None without any."""
+        names = ("semantic_miou", "semantic_macc", "semantic_miou_no_guess", "unscored")
         values = [None] * 4 if self.scenes == 0 else (self.sums / self.scenes).tolist()
         return dict(zip(names, values, strict=True))
 
