@@ -48,7 +48,7 @@ def rows_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     Console().print(table)
 
 
-def _shown(value: float | str | None) -> str:
+def _shown(value: float | int | str | None) -> str:
     if value is None:
         return "not measured"
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from s3d_splat.metrics.trajectory import PoseAccuracy, absolute_trajectory_error, pair_errors
+from s3d_splat.metrics.trajectory import PoseAccuracy, absolute_trajectory_error, centre_errors, pair_errors
 
 
 def poses(centres: list[list[float]], degrees: list[float] | None = None) -> np.ndarray:
@@ -96,3 +96,23 @@ def test_sequences_add_up() -> None:
     assert left.compute() == whole.compute()
     whole.reset()
     assert set(whole.compute().values()) == {None}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_similarity_fit_agrees_with_pycolmap(seed: int) -> None:
+    pycolmap = pytest.importorskip("pycolmap")
+    prediction, truth = np.random.default_rng(seed).normal(size=(2, 12, 3))
+    fit = pycolmap.estimate_sim3d(prediction, truth).matrix()
+    residual = prediction @ fit[:, :3].T + fit[:, 3] - truth
+    expected = np.sqrt(np.square(residual).sum(axis=1).mean())
+    assert absolute_trajectory_error(prediction, truth) == pytest.approx(expected)
+    assert centre_errors(prediction, truth) == pytest.approx(np.linalg.norm(residual, axis=1))
+
+
+def test_the_rotation_of_the_fit_agrees_with_scipy() -> None:
+    prediction, truth = np.random.default_rng(5).normal(size=(2, 12, 3))
+    moved, target = prediction - prediction.mean(axis=0), truth - truth.mean(axis=0)
+    turned = Rotation.align_vectors(target, moved)[0].apply(moved)
+    scale = (turned * target).sum() / (turned * turned).sum()  # the best one for a given rotation
+    expected = np.sqrt(np.square(scale * turned - target).sum(axis=1).mean())
+    assert absolute_trajectory_error(prediction, truth) == pytest.approx(expected)
