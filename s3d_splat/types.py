@@ -32,8 +32,10 @@ class Camera:
 
 @dataclass(frozen=True)
 class Lens:
-    """The camera that took an image: radial and tangential distortion (OpenCV's k1 k2 p1 p2), undone at loading, and the focal
-    lengths and principal point (pixels) that belong to it; undistortion changes those too."""
+    """The camera that took an image: radial and tangential distortion (OpenCV's k1 k2 p1 p2), undone at loading.
+
+    The focal lengths and the principal point (pixels) belong to the stored image; undistortion changes those too.
+    """
 
     fx: float
     fy: float

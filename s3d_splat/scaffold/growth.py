@@ -16,6 +16,8 @@ from torch import Tensor
 from s3d_splat.scaffold.field import TRAINED_COLUMNS, AnchorField, AnchorTable
 from s3d_splat.scaffold.options import GrowthOptions
 
+SHRINK = 1.6  # how much smaller the children of a new anchor are than the child it grew from (as 3DGS splits)
+
 
 @dataclass
 class GrowthStatistics:
@@ -150,7 +152,7 @@ def _spawn(
         log_extent=positions.new_full((rows.numel(), 3), math.log(cell)),
         offsets=offsets,
         opacity_logits=inherited(field.opacity_logits),
-        log_scales=inherited(field.log_scales),
+        log_scales=inherited(field.log_scales) - math.log(SHRINK),
         quaternions=inherited(field.quaternions),
         colour_logits=inherited(field.colour_logits),
         feature=field.feature[parent],

@@ -29,9 +29,9 @@ def anchors_from_proxy(
 ) -> tuple[AnchorTable, float]:
     """Anchors whose children start on proxy points, and the anchors' voxel size in metres.
 
-    The voxel size is chosen such that at most `options.anchors` cells are occupied and, where the proxy is dense enough, a
-    cell holds about k points; each child takes one of them (its position, colour, normal). Points that stand alone or that
-    the prior does not trust are left out.
+    The voxel size is the smallest with at most `options.anchors` occupied cells. Each child takes one of the points in its
+    cell (position, colour, normal), near it where there are fewer points than children. Points that stand alone or that the
+    prior does not trust are left out.
 
     Raises:
         S3DError: the proxy has too few points to start from.
@@ -45,8 +45,7 @@ def anchors_from_proxy(
         )
     points, colours = proxy.points[keep].float(), proxy.colours[keep].float()
     normals = None if proxy.normals is None else proxy.normals[keep].float()
-    wanted = min(options.anchors, max(points.shape[0] // options.children, min(points.shape[0], options.anchors // 4)))
-    voxel = _voxel_for(points, wanted)
+    voxel = _voxel_for(points, min(options.anchors, points.shape[0]))
     cell, positions = _cells(points, voxel)
     child = _choose_children(cell, positions.shape[0], options.children, generator)  # [a, k] rows of `points`
     means = points[child]

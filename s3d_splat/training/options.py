@@ -30,7 +30,7 @@ class LossWeights:
     dssim: float = 0.2  # share of 1 - SSIM in the image loss; L1 has the rest
     push: float = 1.0
     pull: float = 0.1
-    depth: float = 0.0  # L1 of the rendered depth against the scene's, per metre
+    depth: float = 0.3  # L1 of the rendered depth against the scene's, per metre; counts where a frame has depth
 
 
 @dataclass(frozen=True)
