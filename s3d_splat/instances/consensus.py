@@ -111,8 +111,8 @@ def divided_labels(
 
     The Gaussians of a small cluster join anew as the views agree; a large one is cut along the masks of the view that shows
     most pairs of pixels apart. The parts get labels from c on; parts with less than `min_pixels` of weight keep the
-    cluster's label. A cut stands only where the other views share it, so that the parts agree with themselves: masks that break
-    elsewhere in each view cut nothing.
+    cluster's label. A cut stands only where the other views share it, so that the parts agree with themselves: masks that
+    break elsewhere in each view cut nothing.
     """
     count = len(divisible)
     overlap = Overlap(csr_matrix(weights @ cluster_columns(labels, count)), view)
