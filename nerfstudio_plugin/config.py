@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from nerfstudio.configs.base_config import MachineConfig
+from nerfstudio.configs.base_config import MachineConfig, ViewerConfig
 from nerfstudio.configs.dataparser_configs import AnnotatedDataParserUnion
 from nerfstudio.data.datamanagers.base_datamanager import DataManagerConfig
 from nerfstudio.data.datamanagers.full_images_datamanager import FullImageDatamanagerConfig
@@ -159,6 +159,7 @@ def _trainer_config(preset: Config) -> SplatTrainerConfig:
         method_name="scale3d-splat",
         machine=MachineConfig(device_type="cuda" if torch.cuda.is_available() else "cpu"),
         pipeline=SplatPipelineConfig(model=model),
+        viewer=ViewerConfig(websocket_host="127.0.0.1"),
         optimizers={},
     )
 
