@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from tyro.conf import FlagCreatePairsOff, arg
 from tyro.extras import SubcommandApp
 
+from s3d_splat.cli_bench import bench_app
 from s3d_splat.cli_evaluate import Json, evaluate_app, report
 from s3d_splat.config import Config, automatic_preset, load_preset
 from s3d_splat.errors import S3DError
@@ -134,6 +135,7 @@ def build_app(default: Config) -> SubcommandApp:
     app.command(aggregate)
     app.command(render)
     app.command(evaluate_app(), name="evaluate", help="Measure a run, or files, against truth.")
+    app.command(bench_app(), name="bench", help="How fast this machine rasterizes and trains.")
     return app
 
 

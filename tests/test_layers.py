@@ -28,8 +28,9 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "editing export report",
         "config",
         "pipeline",
-        "viewer",
+        "viewer bench",
         "cli_evaluate",
+        "cli_bench",
         "nerfstudio_plugin cli",
     )
 )

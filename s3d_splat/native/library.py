@@ -25,9 +25,13 @@ _FAILURES = {
 
 @cache
 def kernels() -> ctypes.CDLL | None:
-    """The compiled kernels, or None where there are none; why is logged once, in one sentence."""
+    """The compiled kernels, or None where there are none; why is logged once, in one sentence.
+
+    The environment variable S3D_SPLAT_KERNELS names another folder with a build of them, such as one for another processor.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads that spin would take the cores from whoever works
-    found = sorted(Path(__file__).parent.glob("_kernels*.so"))
+    folder = Path(os.environ.get("S3D_SPLAT_KERNELS", Path(__file__).parent))
+    found = sorted(folder.glob("_kernels*.so"))
     if not found:
         _slow("no compiled kernels were found")
         return None

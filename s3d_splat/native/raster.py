@@ -189,6 +189,12 @@ class Bins:
         call("s3d_vote", self.dtype, self._handle, given, _address(winner), _address(weight), threads())
         return winner, weight
 
+    def workload(self) -> tuple[int, int]:
+        """Pairs of Gaussian and pixel that contribute, and those that the backward pass computes (whole vectors)."""
+        contributing, walked = ctypes.c_int64(), ctypes.c_int64()
+        call("s3d_count", self.dtype, self._handle, ctypes.byref(contributing), ctypes.byref(walked), threads())
+        return contributing.value, walked.value
+
     def lift(self, labels: Int[Tensor, "h w"]) -> tuple[Int[Tensor, " m"], Int[Tensor, " m"], Float[Tensor, " m"]]:
         """(Gaussian, label, summed weight), ascending; negative labels are left out."""
         handle, size = ctypes.c_void_p(), ctypes.c_int64()

@@ -79,7 +79,8 @@ def rasterize_2d(
     return image, alpha
 
 
-def _view(camera: Camera) -> View:
+def view_of(camera: Camera) -> View:
+    """The camera as the kernels take it."""
     pose = camera.T_world_camera.detach().to("cpu", torch.float64)
     rotation = pose[:3, :3].T
     intrinsics = torch.tensor([camera.fx, camera.fy, camera.cx, camera.cy], dtype=torch.float64)
@@ -92,7 +93,7 @@ def project_gaussians(
 ) -> tuple[Float[Tensor, "n 2"], Float[Tensor, "n 3"], Float[Tensor, " n"], Float[Tensor, " n"]]:
     """Centres (pixels), conics, depths (metres) and radii (pixels, 0 = culled); differentiable, but for the radii."""
     return _Project.apply(
-        gaussians.means, gaussians.log_scales, gaussians.quaternions, gaussians.opacities.detach(), _view(camera)
+        gaussians.means, gaussians.log_scales, gaussians.quaternions, gaussians.opacities.detach(), view_of(camera)
     )
 
 
