@@ -1,7 +1,8 @@
 """The tables of the rasterizer: the scene on which others were measured, a small view, and how the cost grows.
 
-Every row is `s3d-splat bench raster` in a process of its own, so that its peak of memory is its own. 8.3 % and the like are
-shares of the machine's float32 matrix product. With --run the training step of a trained room is added, by part.
+Every row is `s3d-splat bench raster` in a process of its own, so that its peak of memory is its own. Times are milliseconds,
+memory is MB, shares are parts of the machine's float32 matrix product. With --run the training step of a trained room is
+added, by part. What is printed is Markdown.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Any
 
 import tyro
 
-from s3d_splat.console import rows_table
 from s3d_splat.io.atomic import write_text
 
 COMMAND = [sys.executable, "-c", "from s3d_splat.cli import main; main()", "bench", "raster", "--json"]
@@ -67,12 +67,23 @@ def measured(flags: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def shown(row: dict[str, Any]) -> dict[str, Any]:
-    """A row for people: short names, short numbers."""
-    cells = {title: row[name] for name, title in COLUMNS.items() if name in row}
-    return {
-        title: f"{value:.3g}" if isinstance(value, float) and value < 100 else round(value) for title, value in cells.items()
-    }
+def short(value: float) -> str:
+    """A number of three digits, or a whole one."""
+    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 100 else f"{round(value):,}"
+
+
+def print_table(title: str, rows: list[dict[str, float]]) -> None:
+    """Rows of the same columns."""
+    print(f"\n{title}\n")
+    print("| " + " | ".join(rows[0]) + " |")
+    print("|" + "---:|" * len(rows[0]))
+    for row in rows:
+        print("| " + " | ".join(short(value) for value in row.values()) + " |", flush=True)
+
+
+def shown(row: dict[str, Any]) -> dict[str, float]:
+    """What of a row stands in the table."""
+    return {title: row[name] for name, title in COLUMNS.items() if name in row}
 
 
 def main(options: Options) -> None:
@@ -82,11 +93,11 @@ def main(options: Options) -> None:
     for title, rows in TABLES.items():
         result[title] = [measured({**common, **row}) for row in rows]
         peaks = ", ".join(f"{row['matmul_gflops']:.0f}" for row in result[title])
-        rows_table(f"{title} (float32 matrix product: {peaks} GFLOP/s)", [shown(row) for row in result[title]])
+        print_table(f"{title} (float32 matrix product: {peaks} GFLOP/s)", [shown(row) for row in result[title]])
     if options.run is not None:
         result["training step"] = measured({"backend": options.backend, "run": options.run})
         for stage in result["training step"]["stages"]:
-            rows_table(f"{stage['stage']}: {stage['step_ms']:.1f} ms a step", [stage["parts_ms"]])
+            print_table(f"{stage['stage']}: {stage['step_ms']:.1f} ms a step", [stage["parts_ms"]])
     if options.write:
         write_text(Path(__file__).with_suffix(".json"), json.dumps(result, indent=2) + "\n")
 

@@ -109,8 +109,9 @@ def measure_render(gaussians: Gaussians, camera: Camera, rasterizer: Rasterizer,
 
 
 def _columns(gaussians: Gaussians, change: Callable[[Tensor], Tensor]) -> Gaussians:
-    columns: dict[str, Any] = {field.name: getattr(gaussians, field.name) for field in fields(gaussians)}
-    return Gaussians(**{name: None if column is None else change(column) for name, column in columns.items()})
+    columns = ((field.name, getattr(gaussians, field.name)) for field in fields(gaussians))
+    changed: dict[str, Any] = {name: change(column) for name, column in columns if column is not None}
+    return replace(gaussians, **changed)
 
 
 def _screen_parts(

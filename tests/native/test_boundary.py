@@ -111,7 +111,7 @@ def _fresh() -> Iterator[None]:
 def test_without_kernels_one_sentence_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+    monkeypatch.setenv("S3D_SPLAT_KERNELS", str(tmp_path))
     with caplog.at_level(logging.WARNING, logger="s3d_splat"):
         assert library.kernels() is None
         assert library.kernels() is None
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_library_is_the_slow_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "_kernels.so").write_text("not a library")
-    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+    monkeypatch.setenv("S3D_SPLAT_KERNELS", str(tmp_path))
     with caplog.at_level(logging.WARNING, logger="s3d_splat"):
         assert library.kernels() is None
     assert "cannot be loaded" in caplog.messages[0]
