@@ -84,8 +84,25 @@ def restore(session: TrainingSession, source: Source, target: RunFolder) -> floa
     if path is None:
         log.info("%s has no checkpoint yet: training from the start", source.run.root)
         return 0.0
+    _check_same_kind(source.run, target)
     state = load_checkpoint(path)
     session.restore(state["session"])
     log.info("%s: going on at step %d of %d", source.run.root, session.step_index, session.total_steps)
     keep_steps_before(session.step_index, source.run.log, target.log)
     return float(state["seconds"])
+
+
+def _check_same_kind(source: RunFolder, target: RunFolder) -> None:
+    """A checkpoint fits the scene that it was trained on and a field of the same make.
+
+    Raises:
+        S3DError: scene or scaffold options differ.
+    """
+    same_scene = source.info.scene_hash == target.info.scene_hash
+    ours = json.loads(json.dumps(target.info.configuration))
+    if not same_scene or source.info.configuration.get("scaffold") != ours.get("scaffold"):
+        raise S3DError(
+            f"{source.root} was trained {'with other scaffold options' if same_scene else 'on another scene'}",
+            why="its anchors belong to that scene, and its parameters to that field",
+            fix="give the scene and the scaffold options of that run, or train from the start",
+        )

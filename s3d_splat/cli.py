@@ -15,7 +15,7 @@ from tyro.extras import SubcommandApp
 
 from s3d_splat.cli_bench import bench_app
 from s3d_splat.cli_evaluate import Json, evaluate_app, report
-from s3d_splat.config import Config, automatic_preset, load_preset
+from s3d_splat.config import Config, automatic_preset, config_from_dict, load_preset
 from s3d_splat.errors import S3DError
 from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.synthetic.options import SynthOptions, parse_fault
@@ -89,6 +89,12 @@ def _train_command(default: Config) -> Callable[..., None]:
         """
         from s3d_splat import pipeline
 
+        if resume and config != default:
+            raise S3DError(
+                "--resume was given together with other options",
+                why="a training goes on with the configuration it began with",
+                fix="leave the other options away, or train into another run folder",
+            )
         if resume:
             pipeline.resume_training(scene, run)
         else:
@@ -98,16 +104,19 @@ def _train_command(default: Config) -> Callable[..., None]:
     return train
 
 
-def aggregate(run: RunFolder, /, instances: Annotated[InstanceOptions, arg(name="")] = InstanceOptions()) -> None:  # noqa: B008
-    """Find the instances of a trained run again, with other settings and without training.
+def _aggregate_command(default: InstanceOptions) -> Callable[..., None]:
+    def aggregate(run: RunFolder, /, instances: Annotated[InstanceOptions, arg(name="")] = default) -> None:
+        """Find the instances of a trained run again, with other settings and without training.
 
-    Args:
-        run: A trained run folder; its instances.npz is replaced.
-    """
-    from s3d_splat import pipeline
+        Args:
+            run: A trained run folder; its instances.npz is replaced. Options that are not given are the run's own.
+        """
+        from s3d_splat import pipeline
 
-    found = pipeline.aggregate(run, instances)
-    print(f"{found.instance_id.numel()} instances in {run / 'instances.npz'}")
+        found = pipeline.aggregate(run, instances)
+        print(f"{found.instance_id.numel()} instances in {run / 'instances.npz'}; next: s3d-splat evaluate run {run}")
+
+    return aggregate
 
 
 def render(
@@ -127,12 +136,12 @@ def render(
 
 
 def build_app(default: Config) -> SubcommandApp:
-    """All commands; `default` is the configuration that the flags of `train` override."""
+    """All commands; `default` is the configuration that the flags of `train` and `aggregate` override."""
     app = SubcommandApp()
     app.command(demo)
     app.command(synth)
     app.command(_train_command(default))
-    app.command(aggregate)
+    app.command(_aggregate_command(default.instances))
     app.command(render)
     app.command(evaluate_app(), name="evaluate", help="Measure a run, or files, against truth.")
     app.command(bench_app(), name="bench", help="How fast this machine rasterizes and trains.")
@@ -156,8 +165,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _default_config(given: Sequence[str]) -> Config:
-    """The preset that `train` starts from; torch is asked for a GPU only where the answer is needed."""
-    if not given or given[0] != "train":
+    """What flags start from: a preset for `train`, the run's own configuration for `aggregate`.
+
+    torch is asked for a GPU only where the answer is needed.
+    """
+    if given and given[0] == "aggregate":
+        return _run_config(given[1:])
+    if not given or given[0] != "train" or "--resume" in given:
         return Config()
     named = [value for flag, value in zip(given, [*given[1:], ""], strict=True) if flag == "--preset"]
     named += [flag.removeprefix("--preset=") for flag in given if flag.startswith("--preset=")]
@@ -170,6 +184,16 @@ def _default_config(given: Sequence[str]) -> Config:
     found = "no CUDA device" if preset == "cpu" else "a CUDA device"
     log.info("%s: preset %s, %d steps unless flags say otherwise", found, preset, config.training.steps)
     return config
+
+
+def _run_config(words: Sequence[str]) -> Config:
+    """The configuration of the first run folder among the words of a command, if there is one."""
+    for word in words:
+        if not word.startswith("-") and (Path(word) / "run.json").is_file():
+            from s3d_splat.io.run_folder import open_run
+
+            return config_from_dict(dict(open_run(Path(word)).info.configuration))
+    return Config()
 
 
 def _command() -> str:

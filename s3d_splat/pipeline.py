@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import resource
 import shlex
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from s3d_splat.io.results import (
     write_instances,
     write_metrics,
 )
-from s3d_splat.io.run_folder import RunFolder, create_run, open_run, scene_of
+from s3d_splat.io.run_folder import RunFolder, check_unused, create_run, open_run, scene_of
 from s3d_splat.io.scene import load_scene
 from s3d_splat.io.transforms import frame_name
 from s3d_splat.panoptic.palette import panoptic_picture
@@ -85,6 +86,7 @@ def train(scene_folder: Path, run_folder: Path, config: Config, command: str) ->
     Raises:
         S3DError: the scene is not sound, or the run folder is in use already.
     """
+    check_unused(run_folder)
     scene = load_scene(scene_folder)
     rasterizer = make_rasterizer(config.raster)
     session = open_session(scene, config.scaffold, config.training, rasterizer)
@@ -168,6 +170,8 @@ def aggregate(run_folder: Path, options: InstanceOptions) -> InstanceSet:
 
 def render(run_folder: Path, views: RenderSet, path_frames: int = 60) -> Path:
     """Images of a split's cameras or of a path into RUN/renders/VIEWS; returns that folder."""
+    if views == "orbit" and path_frames < 1:
+        raise S3DError(f"{path_frames} cameras make no path", why="a path needs one at least", fix="give --frames 1 or more")
     run = open_trained(run_folder)
     instances = read_instances(run.folder.instances)
     cameras = _cameras(run.scene, views, path_frames)
@@ -218,10 +222,14 @@ def open_trained(run_folder: Path) -> TrainedRun:
     return TrainedRun(folder, scene, config, field, rasterizer, state["seconds"], state["peak_memory_mb"])
 
 
-def write_views(run: TrainedRun, instances: InstanceSet, cameras: dict[str, Camera], views: RenderSet) -> float:
-    """Write colour, depth, instances, semantics and panoptic images, one set a camera; returns views rendered per second."""
+def write_views(run: TrainedRun, instances: InstanceSet, cameras: dict[str, Camera], views: RenderSet) -> float | None:
+    """Write colour, depth, instances, semantics and panoptic images, one set a camera, in place of those that were there.
+
+    Returns views rendered per second, None without a camera.
+    """
     child = instances.child_instance.reshape(-1)
     root = run.folder.root / "renders" / views
+    shutil.rmtree(root, ignore_errors=True)
     seconds = 0.0
     for name, camera in cameras.items():
         start = time.perf_counter()
@@ -235,7 +243,7 @@ def write_views(run: TrainedRun, instances: InstanceSet, cameras: dict[str, Came
         write_id_png(root / "instances" / f"{name}.png", panoptic.instances.cpu())
         write_id_png(root / "semantics" / f"{name}.png", panoptic.semantics.cpu())
         write_colour_png(root / "panoptic" / f"{name}.png", panoptic_picture(panoptic, output.colour))
-    return len(cameras) / seconds if seconds else 0.0
+    return len(cameras) / seconds if seconds else None
 
 
 def peak_memory_mb() -> float:

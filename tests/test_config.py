@@ -1,7 +1,11 @@
 """The configuration as presets, plain dicts and errors."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 
+import s3d_splat
 from s3d_splat.config import Config, config_from_dict, config_to_dict, load_preset, preset_names
 from s3d_splat.errors import S3DError
 
@@ -37,3 +41,12 @@ def test_an_unknown_preset_is_refused_with_the_known_ones():
     with pytest.raises(S3DError, match="phone") as refused:
         load_preset("phone")
     assert "cpu" in refused.value.why
+
+
+def test_presets_are_shipped_with_the_package():
+    with open(Path(__file__).parents[1] / "pyproject.toml", "rb") as file:
+        globs = tomllib.load(file)["tool"]["setuptools"]["package-data"]["s3d_splat"]
+    package = Path(s3d_splat.__file__).parent
+    shipped = {path for pattern in globs for path in package.glob(pattern)}
+    assert {package / "configs" / f"{name}.toml" for name in preset_names()} <= shipped
+    assert all(list(package.glob(pattern)) for pattern in globs), "a pattern that names nothing"

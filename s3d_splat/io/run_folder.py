@@ -91,12 +91,7 @@ def create_run(
     Raises:
         S3DError: the folder holds a run already or cannot be written.
     """
-    if (root / "run.json").exists():
-        raise S3DError(
-            f"{root} holds a run already",
-            why="a run is never overwritten by accident",
-            fix="resume it, name another folder, or remove this one",
-        )
+    check_unused(root)
     info = RunInfo(
         format_version=FORMAT_VERSION,
         scene=str(scene.absolute()),
@@ -113,6 +108,20 @@ def create_run(
         raise unwritable(root, error) from error
     write_json(root / "run.json", dict(vars(info)))
     return RunFolder(root, info)
+
+
+def check_unused(root: Path) -> None:
+    """Check that a folder holds no run.
+
+    Raises:
+        S3DError: it does.
+    """
+    if (root / "run.json").exists():
+        raise S3DError(
+            f"{root} holds a run already",
+            why="a run is never overwritten by accident",
+            fix="resume it, name another folder, or remove this one",
+        )
 
 
 def open_run(root: Path) -> RunFolder:

@@ -31,7 +31,8 @@ def anchors_from_proxy(
 
     The voxel size is the smallest with at most `options.anchors` occupied cells. Each child takes one of the points in its
     cell (position, colour, normal), near it where there are fewer points than children. Points that stand alone or that the
-    prior does not trust are left out.
+    prior does not trust are left out. Where the points carry instances, a cell's children come from its most frequent
+    one, so that no anchor straddles two objects.
 
     Raises:
         S3DError: the proxy has too few points to start from.
@@ -45,9 +46,20 @@ def anchors_from_proxy(
         )
     points, colours = proxy.points[keep].float(), proxy.colours[keep].float()
     normals = None if proxy.normals is None else proxy.normals[keep].float()
+    if float((points.amax(0) - points.amin(0)).max()) <= 0.0:
+        raise S3DError(
+            f"all {points.shape[0]} usable points of the proxy are one point",
+            why="anchors start on the surfaces of the scene",
+            fix="give a proxy.ply whose points lie on those surfaces",
+        )
     voxel = _voxel_for(points, min(options.anchors, points.shape[0]))
     cell, positions = _cells(points, voxel)
-    child = _choose_children(cell, positions.shape[0], options.children, generator)  # [a, k] rows of `points`
+    usable = torch.arange(len(points))
+    if proxy.instances is not None:
+        usable = _of_cells_main_label(cell, proxy.instances[keep].long())
+    child = usable[
+        _choose_children(cell[usable], positions.shape[0], options.children, generator)
+    ]  # [a, k] rows of `points`
     means = points[child]
     repeated = _repeats(child)
     jitter = torch.randn(means.shape, generator=generator) * (0.25 * voxel)
@@ -114,6 +126,18 @@ def _choose_children(cell: Int[Tensor, " n"], count: int, children: int, generat
     size = torch.bincount(cell, minlength=count)
     start = torch.cumsum(size, 0) - size
     return order[start[:, None] + torch.arange(children) % size[:, None]]
+
+
+def _of_cells_main_label(cell: Int[Tensor, " n"], label: Int[Tensor, " n"]) -> Int[Tensor, " m"]:
+    """The points that carry their cell's most frequent label (ties: the lowest)."""
+    pairs, pair, size = torch.unique(torch.stack([cell, label], 1), dim=0, return_inverse=True, return_counts=True)
+    order = torch.argsort(size, descending=True, stable=True)
+    order = order[torch.argsort(pairs[order, 0], stable=True)]
+    first = torch.ones(len(order), dtype=torch.bool)
+    first[1:] = pairs[order[1:], 0] != pairs[order[:-1], 0]
+    main = torch.zeros(len(pairs), dtype=torch.bool)
+    main[order[first]] = True
+    return main[pair].nonzero()[:, 0]
 
 
 def _repeats(child: Int[Tensor, "a k"]) -> Bool[Tensor, "a k"]:

@@ -16,7 +16,7 @@ from s3d_splat.scaffold.options import ScaffoldOptions
 from s3d_splat.scaffold.visibility import anchors_in_view
 from s3d_splat.training.losses import depth_loss, image_loss, mask_means, pull_loss, push_loss
 from s3d_splat.training.options import Stage, TrainingOptions
-from s3d_splat.training.stages import learning_rates, stage_at, stage_ends
+from s3d_splat.training.stages import check_options, learning_rates, stage_at, stage_ends
 from s3d_splat.training.views import TrainingView, load_training_views
 from s3d_splat.types import Camera, Gaussians, RenderOutput, Scene
 
@@ -91,16 +91,6 @@ class TrainingSession:
         self.step_index += 1
         return report
 
-    @torch.no_grad()
-    def gaussians(self, camera: Camera) -> Gaussians:
-        """All Gaussians as seen from a camera, anchor-major (see `AnchorField.decode`)."""
-        return self.field.decode(camera)
-
-    def render(self, camera: Camera) -> RenderOutput:
-        """Colour, depth, alpha and features from any camera, on black, without gradients."""
-        with torch.no_grad():
-            return self.rasterizer.render(self.gaussians(camera), camera)
-
     def state(self) -> dict[str, object]:
         """Everything that the next step depends on, as tensors and plain values."""
         return {
@@ -115,10 +105,12 @@ class TrainingSession:
         """Continue where `state` was taken: the steps that follow equal those of a training that was never interrupted."""
         self.step_index = int(state["step"])  # type: ignore[call-overload]
         self.voxel = float(state["voxel"])  # type: ignore[arg-type]
-        self.field.load_resized(state["field"])  # type: ignore[arg-type]
+        device = self.rasterizer.device
+        self.field.load_resized({name: value.to(device) for name, value in state["field"].items()})  # type: ignore[attr-defined]
         self.optimizer = self._make_optimizer()
         self.optimizer.load_state_dict(state["optimizer"])  # type: ignore[arg-type]
-        self.statistics = GrowthStatistics(**state["statistics"])  # type: ignore[arg-type]
+        sums = {name: value.to(device) for name, value in state["statistics"].items()}  # type: ignore[attr-defined]
+        self.statistics = GrowthStatistics(**sums)
 
     def _view_of_step(self) -> tuple[TrainingView, int]:
         """Every view once per epoch, in an order that depends on seed and epoch alone."""
@@ -184,7 +176,12 @@ class TrainingSession:
 def open_session(
     scene: Scene, scaffold: ScaffoldOptions, training: TrainingOptions, rasterizer: Rasterizer
 ) -> TrainingSession:
-    """A training of a scene that has not begun: reads the train frames and the proxy, nothing of the test frames."""
+    """A training of a scene that has not begun: reads the train frames and the proxy, nothing of the test frames.
+
+    Raises:
+        S3DError: an option is out of its range, or the proxy cannot start a scene.
+    """
+    check_options(scaffold, training)
     views = load_training_views(scene)
     generator = _generator(training.seed, 0, 0)
     anchors, voxel = anchors_from_proxy(scene.proxy, scaffold, generator)

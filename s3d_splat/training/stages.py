@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from s3d_splat.errors import S3DError
+from s3d_splat.scaffold.options import ScaffoldOptions
 from s3d_splat.training.options import LearningRates, Stage, TrainingOptions
 
 
@@ -24,6 +25,31 @@ def stage_ends(options: TrainingOptions) -> tuple[int, ...]:
         share += stage.share
         ends.append(round(options.steps * share / total))
     return tuple(ends)
+
+
+def check_options(scaffold: ScaffoldOptions, training: TrainingOptions) -> None:
+    """Refuse what cannot run, before anything is read.
+
+    Raises:
+        S3DError: a number that must be positive is not, or the stages are not sound (see `stage_ends`).
+    """
+    counts = {
+        f"scaffold.{name}": getattr(scaffold, name) for name in ("children", "embedding", "hidden", "features", "anchors")
+    }
+    counts |= {f"scaffold.growth.{name}": getattr(scaffold.growth, name) for name in ("interval", "levels", "level_factor")}
+    counts |= {"scaffold.growth.coarsest_factor": scaffold.growth.coarsest_factor, "training.log_every": training.log_every}
+    for name, value in counts.items():
+        if value < 1:
+            raise S3DError(
+                f"{name} is {value}", why="there must be at least one", fix=f"give --{name.replace('_', '-')} 1 or more"
+            )
+    if not 0.0 < scaffold.opacity < 1.0:
+        raise S3DError(
+            f"scaffold.opacity is {scaffold.opacity}",
+            why="a Gaussian that is clear or solid from the start cannot learn",
+            fix="give --scaffold.opacity a number between 0 and 1",
+        )
+    stage_ends(training)
 
 
 def stage_at(options: TrainingOptions, step: int) -> Stage:

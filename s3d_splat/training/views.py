@@ -10,6 +10,7 @@ from torch import Tensor
 
 from s3d_splat.instances.masks import canonical_masks
 from s3d_splat.io.observations import load_observation
+from s3d_splat.io.scene import frames_of, frames_without_masks
 from s3d_splat.types import Camera, Scene
 
 log = logging.getLogger("s3d_splat")
@@ -24,7 +25,6 @@ class TrainingView:
     image: UInt8[Tensor, "h w 3"]
     depth: Float[Tensor, "h w"] | None  # metres, 0 = none
     masks: Int[Tensor, "h w"] | None  # 0 = unlabelled
-    mask_ids: Int[Tensor, " m"] | None  # the scene's instance id of mask 1, 2, ...
 
 
 def load_training_views(scene: Scene) -> tuple[TrainingView, ...]:
@@ -33,13 +33,11 @@ def load_training_views(scene: Scene) -> tuple[TrainingView, ...]:
     Says in the log how many frames have no masks: those train the looks alone.
     """
     views = []
-    for frame in scene.frames:
-        if frame.split != "train":
-            continue
+    for frame in frames_of(scene, "train"):
         observed = load_observation(frame)
-        masks, ids = (None, None) if observed.instances is None else canonical_masks(observed.instances)
-        views.append(TrainingView(frame.file_path, frame.camera, observed.image, observed.depth, masks, ids))
-    bare = sum(view.masks is None for view in views)
+        masks = None if observed.instances is None else canonical_masks(observed.instances)[0]
+        views.append(TrainingView(frame.file_path, frame.camera, observed.image, observed.depth, masks))
+    bare = frames_without_masks(scene)
     if bare:
         log.info("%d of %d train frames have no instance masks: they train the looks alone", bare, len(views))
     return tuple(views)

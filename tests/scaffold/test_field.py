@@ -73,6 +73,18 @@ def test_points_that_stand_alone_and_untrusted_points_start_nothing():
     assert anchors.positions[:, 0].max() < 1.0
 
 
+def test_no_anchor_straddles_two_labelled_objects():
+    labels = (proxy().points[:, 0] > 0.05).int() + 1
+    labelled = ProxyGeometry(proxy().points, proxy().colours, instances=labels)
+    options = ScaffoldOptions(anchors=20, children=4)
+    anchors, voxel = anchors_from_proxy(labelled, options, torch.Generator().manual_seed(0))
+    means = anchors.positions[:, None] + anchors.offsets * voxel
+    distance, nearest = torch.cdist(means.reshape(-1, 3), labelled.points).min(1)
+    of_child = torch.where(distance < 1e-5, labels[nearest], 0).view(-1, 4)  # repeated children stand beside their point
+    for row in of_child.tolist():
+        assert len(set(row) - {0}) <= 1
+
+
 def test_too_few_points_are_refused():
     few = ProxyGeometry(torch.rand(3, 3), torch.rand(3, 3))
     with pytest.raises(S3DError, match="3 usable points"):

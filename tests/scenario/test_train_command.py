@@ -117,6 +117,19 @@ def test_aggregating_again_needs_no_training_and_gives_the_same(run: Path):
         assert np.array_equal(before, file["child_instance"])
 
 
+def test_aggregating_again_starts_from_the_options_of_the_run(scene: Path, tmp_path: Path):
+    folder = tmp_path / "run"
+    train(scene, folder, "--instances.relift.rounds", "0")
+    with np.load(folder / "instances.npz") as file:
+        before = file["child_instance"]
+    main(["aggregate", str(folder), "--relift.min-pixels", "10"])
+    with np.load(folder / "instances.npz") as file:
+        assert np.array_equal(before, file["child_instance"])
+    main(["aggregate", str(folder), "--relift.rounds", "2"])
+    with np.load(folder / "instances.npz") as file:
+        assert not np.array_equal(before, file["child_instance"])
+
+
 def test_an_orbit_is_rendered(run: Path):
     main(["render", str(run), "--path", "orbit", "--frames", "3"])
     assert len(list((run / "renders" / "orbit" / "colour").glob("*.png"))) == 3

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from s3d_splat.cli import main
+from s3d_splat.io.ply import write_proxy
+from s3d_splat.types import ProxyGeometry
 from tests.scene_fixtures import write_tiny_scene
 
 
@@ -119,6 +122,28 @@ def test_an_unknown_fault_preset_and_class_list_are_refused(tmp_path: Path, caps
 def test_zero_steps_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     scene = write_tiny_scene(tmp_path / "scene")
     refused(["train", str(scene), str(tmp_path / "run"), "--training.steps", "0"], ["0 steps"], capsys)
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["scaffold.children", "scaffold.features", "scaffold.anchors", "scaffold.growth.interval", "training.log-every"],
+)
+def test_an_option_out_of_range_is_refused_and_leaves_nothing(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    scene = write_tiny_scene(tmp_path / "scene")
+    refused(["train", str(scene), str(tmp_path / "run"), f"--{option}", "0"], [f"--{option}"], capsys)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_proxy_of_one_place_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    scene = write_tiny_scene(tmp_path / "scene")
+    write_proxy(scene / "proxy.ply", ProxyGeometry(torch.ones(50, 3), torch.ones(50, 3)))
+    refused(["train", str(scene), str(tmp_path / "run")], ["one point"], capsys)
+
+
+def test_resuming_with_other_options_is_refused(capsys: pytest.CaptureFixture[str]):
+    refused(["train", "scene", "run", "--resume", "--training.steps", "99"], ["--resume"], capsys)
 
 
 def test_resuming_with_another_scene_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
