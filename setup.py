@@ -8,6 +8,7 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.errors import CompileError, LinkError
 
 SOURCES = ["backward", "bins", "build", "count", "forward", "projection", "ssim", "weights"]
 HEADERS = ["bins.h", "buffers.h", "channels.h", "simd.h", "tile.h"]
@@ -44,7 +45,7 @@ class BuildKernels(build_ext):
             try:
                 objects = self.compiler.compile([str(source)], output_dir=folder, extra_postargs=[flag])
                 self.compiler.link_executable(objects, str(Path(folder) / "probe"), extra_postargs=[flag])
-            except Exception:
+            except (CompileError, LinkError):
                 return False
         return True
 

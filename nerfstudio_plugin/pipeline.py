@@ -55,8 +55,12 @@ class SplatPipeline(VanillaPipeline):
             self._load_instances()
 
     def get_train_loss_dict(self, step: int) -> Any:
-        """Not a part of this method: the Trainer runs whole steps of the session."""
-        raise NotImplementedError("scale3d-splat trains with SplatTrainer alone")
+        """Not for this method, whose Trainer runs whole steps of the session; raises S3DError."""
+        raise S3DError(
+            "another Trainer than SplatTrainer asked for a loss",
+            why="a step of this method decodes, renders, grows and optimises in one",
+            fix="train with `ns-train scale3d-splat` and its own Trainer",
+        )
 
     def get_average_eval_image_metrics(
         self, step: int | None = None, output_path: Path | None = None, get_std: bool = False

@@ -9,9 +9,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from s3d_splat.errors import S3DError
+from s3d_splat.io.ply import finite_columns, read_vertices
 from s3d_splat.metrics.overlaps import PointLabels
 
 CLASS_PROPERTIES = ("semantic", "label")  # `label`: how ScanNet's own files call the NYU40 class
+
+_WRITE_AGAIN = "write the file again, with an element vertex"
+_NO_DISTANCE = "no distance can be measured to it"
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,11 @@ def read_cloud(path: Path) -> Cloud:
     Raises:
         S3DError: unreadable, no PLY, no x y z, or values that are not finite.
     """
-    vertices = _vertices(path)
-    points = _columns(path, vertices, ("x", "y", "z"))
+    vertices = read_vertices(path, fix=_WRITE_AGAIN)
+    points = finite_columns(vertices, ("x", "y", "z"), path, why=_NO_DISTANCE)
     if points is None:
         raise S3DError(f"{path} has no x y z", why="distances are measured between points", fix="write a point cloud")
-    return Cloud(points, _columns(path, vertices, ("nx", "ny", "nz")))
+    return Cloud(points, finite_columns(vertices, ("nx", "ny", "nz"), path, why=_NO_DISTANCE))
 
 
 def read_labels(path: Path) -> PointLabels:
@@ -41,7 +45,7 @@ def read_labels(path: Path) -> PointLabels:
     Raises:
         S3DError: unreadable, no PLY, no `instance`, or other values than whole numbers from 0 up.
     """
-    vertices = _vertices(path)
+    vertices = read_vertices(path, fix=_WRITE_AGAIN)
     instance = _labels(path, vertices, ("instance",))
     if instance is None:
         raise _lacks(path, "instance")
@@ -54,37 +58,10 @@ def read_classes(path: Path) -> Int[np.ndarray, " n"]:
     Raises:
         S3DError: unreadable, no PLY, neither of them, or other values than whole numbers from 0 up.
     """
-    classes = _labels(path, _vertices(path), CLASS_PROPERTIES)
+    classes = _labels(path, read_vertices(path, fix=_WRITE_AGAIN), CLASS_PROPERTIES)
     if classes is None:
         raise _lacks(path, "semantic")
     return classes
-
-
-def _vertices(path: Path) -> np.ndarray:
-    from plyfile import PlyData, PlyParseError
-
-    try:
-        return PlyData.read(str(path), mmap=False)["vertex"].data
-    except (PlyParseError, KeyError, ValueError, MemoryError, OverflowError, OSError) as error:
-        raise S3DError(
-            f"{path} cannot be read as a point cloud",
-            why=str(error) or "broken PLY",
-            fix="write the file again, with an element vertex",
-        ) from error
-
-
-def _columns(path: Path, vertices: np.ndarray, names: tuple[str, ...]) -> Float[np.ndarray, "n 3"] | None:
-    if any(name not in (vertices.dtype.names or ()) for name in names):
-        return None
-    values = np.stack([vertices[name].astype(np.float64) for name in names], axis=-1)
-    broken = ~np.isfinite(values).all(axis=1)
-    if broken.any():
-        raise S3DError(
-            f"{path}: point {int(broken.argmax())} has {' '.join(names)} that are not finite (one of {int(broken.sum())})",
-            why="no distance can be measured to it",
-            fix="remove these points from the file",
-        )
-    return values
 
 
 def _labels(path: Path, vertices: np.ndarray, properties: tuple[str, ...]) -> Int[np.ndarray, " n"] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from s3d_splat.errors import S3DError
@@ -45,46 +46,69 @@ def read_proxy(path: Path) -> ProxyGeometry:
         S3DError: the file is missing, no PLY, shorter or longer than its header says, has no points or no colours, or holds
             a value that is not finite.
     """
-    vertices = _read_vertices(path)
-    if len(vertices) == 0:
-        raise S3DError(f"{path} has no points", why="training starts from its points", fix=_MAKE_PROXY)
-    points = _columns(vertices, ("x", "y", "z"), path)
-    colours = _columns(vertices, ("red", "green", "blue"), path)
-    if points is None or colours is None:
-        raise S3DError(
-            f"{path} lacks x y z or red green blue",
-            why="training starts from coloured points",
-            fix=_MAKE_PROXY + "; points without a known colour may be grey",
-        )
-    confidence = _columns(vertices, ("confidence",), path)
-    instances = _columns(vertices, ("instance",), path)
-    colours = colours / 255 if vertices["red"].dtype.kind == "u" else colours
-    if colours.min() < 0 or colours.max() > 1:
-        raise S3DError(f"{path} has colours outside 0..1", why="float colours are not scaled", fix="write colours as uchar")
-    return ProxyGeometry(
-        points=points,
-        colours=colours,
-        normals=_columns(vertices, ("nx", "ny", "nz"), path),
-        confidence=None if confidence is None else confidence[:, 0],
-        instances=None if instances is None else instances[:, 0].to(torch.int32),
-    )
-
-
-def _read_vertices(path: Path) -> np.ndarray:
-    from plyfile import PlyData, PlyParseError
-
     if not path.is_file():
         raise S3DError(
             f"{path} does not exist",
             why="training starts from a coloured point cloud",
             fix="put one there, or name its file as ply_file_path in transforms.json",
         )
+    vertices = read_vertices(path, fix=_MAKE_PROXY)
+    if len(vertices) == 0:
+        raise S3DError(f"{path} has no points", why="training starts from its points", fix=_MAKE_PROXY)
+    points = _column_tensor(vertices, ("x", "y", "z"), path)
+    colours = _column_tensor(vertices, ("red", "green", "blue"), path)
+    if points is None or colours is None:
+        raise S3DError(
+            f"{path} lacks x y z or red green blue",
+            why="training starts from coloured points",
+            fix=_MAKE_PROXY + "; points without a known colour may be grey",
+        )
+    confidence = _column_tensor(vertices, ("confidence",), path)
+    instances = _column_tensor(vertices, ("instance",), path)
+    colours = colours / 255 if vertices["red"].dtype.kind == "u" else colours
+    if colours.min() < 0 or colours.max() > 1:
+        raise S3DError(f"{path} has colours outside 0..1", why="float colours are not scaled", fix="write colours as uchar")
+    return ProxyGeometry(
+        points=points,
+        colours=colours,
+        normals=_column_tensor(vertices, ("nx", "ny", "nz"), path),
+        confidence=None if confidence is None else confidence[:, 0],
+        instances=None if instances is None else instances[:, 0].to(torch.int32),
+    )
+
+
+def read_vertices(path: Path, *, fix: str) -> np.ndarray:
+    """The rows of the element `vertex`, as a structured array.
+
+    Raises:
+        S3DError: unreadable, no PLY, no such element, or shorter or longer than the header says; says `fix`.
+    """
+    from plyfile import PlyData, PlyParseError
+
     try:
         _check_size(path)
-        data = PlyData.read(str(path), mmap=False)
-        return data["vertex"].data
+        return PlyData.read(str(path), mmap=False)["vertex"].data
     except (PlyParseError, KeyError, ValueError, MemoryError, OverflowError, OSError) as error:
-        raise S3DError(f"{path} cannot be read as a point cloud", why=str(error) or "broken PLY", fix=_MAKE_PROXY) from error
+        raise S3DError(f"{path} cannot be read as a point cloud", why=str(error) or "broken PLY", fix=fix) from error
+
+
+def finite_columns(vertices: np.ndarray, names: tuple[str, ...], path: Path, *, why: str) -> Float[np.ndarray, "n k"] | None:
+    """The properties `names` of all vertices as float64, None where the file lacks one of them.
+
+    Raises:
+        S3DError: a value is not finite; says `why` that is no good.
+    """
+    if any(name not in (vertices.dtype.names or ()) for name in names):
+        return None
+    values = np.stack([vertices[name].astype(np.float64) for name in names], axis=-1)
+    broken = ~np.isfinite(values).all(axis=1)
+    if broken.any():
+        raise S3DError(
+            f"{path}: point {int(broken.argmax())} has {' '.join(names)} that are not finite (one of {int(broken.sum())})",
+            why=why,
+            fix="remove these points from the file",
+        )
+    return values
 
 
 _SIZES = {"char": 1, "uchar": 1, "int8": 1, "uint8": 1, "short": 2, "ushort": 2, "int16": 2, "uint16": 2}
@@ -121,15 +145,6 @@ def _check_size(path: Path) -> None:
         raise ValueError(f"its header promises {row_bytes} bytes of data, but {body} follow")
 
 
-def _columns(vertices: np.ndarray, names: tuple[str, ...], path: Path) -> Tensor | None:
-    if any(name not in (vertices.dtype.names or ()) for name in names):
-        return None
-    values = np.stack([vertices[name].astype(np.float32) for name in names], axis=-1)
-    broken = ~np.isfinite(values).all(axis=1)
-    if broken.any():
-        raise S3DError(
-            f"{path}: point {int(broken.argmax())} has {' '.join(names)} that are not finite (one of {int(broken.sum())})",
-            why="a point without a place or colour cannot be drawn",
-            fix="remove these points from the file",
-        )
-    return torch.from_numpy(values)
+def _column_tensor(vertices: np.ndarray, names: tuple[str, ...], path: Path) -> Float[Tensor, "n k"] | None:
+    values = finite_columns(vertices, names, path, why="a point without a place or colour cannot be drawn")
+    return None if values is None else torch.from_numpy(values.astype(np.float32))

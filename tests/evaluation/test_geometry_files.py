@@ -134,3 +134,13 @@ def test_malformed_clouds_are_explained(tmp_path: Path) -> None:
 def test_a_cloud_without_points_has_nothing_to_measure(tmp_path: Path) -> None:
     empty = write_ply(tmp_path / "p.ply", **{axis: np.zeros(0, "f4") for axis in "xyz"})
     assert evaluate_points_files(empty, cloud(tmp_path / "t.ply", 0.0))["accuracy_mean"] is None
+
+
+def test_a_header_that_promises_more_points_than_there_are_is_refused_before_room_is_made(tmp_path: Path) -> None:
+    header = "ply\nformat binary_little_endian 1.0\nelement vertex 4000000000000\n"
+    header += "property float x\nproperty float y\nproperty float z\nend_header\n"
+    path = tmp_path / "lying.ply"
+    path.write_bytes(header.encode() + b"\0" * 12)
+    with pytest.raises(S3DError, match=r"cannot be read as a point cloud") as refused:
+        evaluate_points_files(path, path)
+    assert "promises 48000000000000 bytes" in refused.value.why
