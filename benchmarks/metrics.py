@@ -1,8 +1,8 @@
 """How long the metrics take on files of the size that benchmarks have: `python benchmarks/metrics.py`.
 
-Writes random scenes into a temporary folder, then times whole commands: `s3d-splat evaluate instances` under the ScanNet protocol
-(5 scenes of 200,000 points with 200 predictions each) and `s3d-splat evaluate panoptic` (scene PQ of 200 frames of 512 x 512).
-The table goes to standard error, JSON to standard output.
+Writes random scenes into a temporary folder, then times whole commands: `s3d-splat evaluate instances` under the ScanNet
+protocol (5 scenes of 200,000 points with 200 predictions each), `s3d-splat evaluate panoptic` (scene PQ of 200 frames of
+512 x 512). The table goes to standard error, JSON to standard output.
 """
 
 from __future__ import annotations
