@@ -60,6 +60,7 @@ class Frame:
     semantic_path: Path | None
     lens: Lens | None  # None: the stored images are free of distortion
     depth_scale: float = 0.001  # metres for one count of the depth image
+    confidence_path: Path | None = None  # uint8 image, 255 = the depth can be trusted fully
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,63 @@ class InstanceInfo:
     is_thing: bool
     score: float
     name: str | None = None
+
+
+@dataclass(frozen=True)
+class CaptureView:
+    """What one cluster of a capture knows of one image, before any prior has run; all files have the image's size."""
+
+    name: str  # file name in the scene folder, such as "0001.png": views of one name in several clusters show one image
+    image_path: Path
+    width: int
+    height: int
+    lens: Lens | None  # of the stored image, with or without distortion; None: unknown
+    T_cluster_camera: Float[Tensor, "4 4"] | None  # in the cluster's own gauge; None: unknown
+    split: Split | None = None  # None: not decided yet
+    depth_path: Path | None = None
+    depth_scale: float = 0.001  # units of the cluster's gauge for one count of the depth image
+    confidence_path: Path | None = None
+    instance_path: Path | None = None  # ids mean nothing outside the cluster
+
+
+@dataclass(frozen=True)
+class CaptureCluster:
+    """Images that share one gauge and one table of ids, in the order of time."""
+
+    views: tuple[CaptureView, ...]
+    instances: tuple[InstanceInfo, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What somebody brought home, read and checked: one cluster, or overlapping ones that agree in nothing."""
+
+    root: Path
+    format: str  # the reader that knows it
+    names: tuple[str, ...]  # of all images, in the order of time
+    clusters: tuple[CaptureCluster, ...]
+    classes: tuple[ClassInfo, ...] = ()
+    points: ProxyGeometry | None = None  # a cloud that came along, in the gauge of a capture's only cluster
+    truth: Path | None = None  # a folder like SCENE/truth, for evaluation only
+
+
+@dataclass(frozen=True)
+class SparseDepth:
+    """Depth at some pixels of an undistorted image, as structure from motion gives it."""
+
+    pixels: Float[Tensor, "m 2"]  # x, y
+    depth: Float[Tensor, " m"]  # along z, units of the gauge
+    point: Int[Tensor, " m"]  # int64, row in the cluster's points
+
+
+@dataclass(frozen=True)
+class PosedCluster:
+    """A cluster whose images have cameras in one gauge; images that could not be posed are left out."""
+
+    frames: tuple[Frame, ...]  # `T_world_camera` and `depth_scale` are in the cluster's own gauge, any unit of length
+    instances: tuple[InstanceInfo, ...] = ()
+    points: ProxyGeometry | None = None  # in the gauge
+    sparse: tuple[SparseDepth, ...] | None = None  # parallel to `frames`; None: depth comes from depth images alone
 
 
 @dataclass(frozen=True)

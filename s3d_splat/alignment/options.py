@@ -1,0 +1,49 @@
+"""The settings of cutting, aligning, fusing and naming; plain values, so that `--help` needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """How a capture that comes in one piece is cut for priors that work on a few images at a time."""
+
+    size: int = 100  # images of a cluster
+    overlap: int = 10  # images that neighbouring clusters share
+    order: Literal["time", "similarity"] = "time"
+    interleave: int = 1  # neighbours in the order go to this many different clusters in turn; 1: windows
+    keep_every: int = 1  # use every n-th image only
+
+
+@dataclass(frozen=True)
+class PoseOptions:
+    """How clusters are joined by Sim(3)."""
+
+    loops: bool = True  # look for places that were seen again
+
+
+@dataclass(frozen=True)
+class FusionOptions:
+    """How the depth of all images becomes one cloud."""
+
+    voxel: float = 0.02  # metres: edge of a cell, of which one point remains
+
+
+@dataclass(frozen=True)
+class IdentityOptions:
+    """How the ids of clusters become ids of objects."""
+
+    overlap: Literal["both", "2d", "3d"] = "both"  # evidence: masks of shared images, lifted masks in space, or both
+
+
+@dataclass(frozen=True)
+class AlignmentOptions:
+    """Everything about joining clusters."""
+
+    clusters: ClusterOptions = field(default_factory=ClusterOptions)
+    poses: PoseOptions = field(default_factory=PoseOptions)
+    fusion: FusionOptions = field(default_factory=FusionOptions)
+    identity: IdentityOptions = field(default_factory=IdentityOptions)
+    seed: int = 0  # of everything drawn at random
