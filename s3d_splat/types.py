@@ -71,6 +71,7 @@ class Observation:
     depth: Float[Tensor, "h w"] | None  # metres along z, 0 = none
     instances: Int[Tensor, "h w"] | None  # int32, 0 = unlabelled
     semantics: Int[Tensor, "h w"] | None  # int32, 0 = unlabelled
+    confidence: Float[Tensor, "h w"] | None = None  # of the depth, 0..1; None: nobody judged it
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from PIL import Image
 from s3d_splat.errors import S3DError
 from s3d_splat.io.atomic import replacing
 
-Content = Literal["image", "depth", "instances", "semantics"]
+Content = Literal["image", "depth", "instances", "semantics", "confidence"]
 
 # Pillow names 16-bit grey "I" in older versions and "I;16" in newer ones. Labels may be 8-bit, depths may not.
 MODES: dict[Content, tuple[str, ...]] = {
@@ -20,12 +20,14 @@ MODES: dict[Content, tuple[str, ...]] = {
     "depth": ("I;16", "I;16B", "I"),
     "instances": ("I;16", "I;16B", "I", "L"),
     "semantics": ("I;16", "I;16B", "I", "L"),
+    "confidence": ("L",),
 }
 _WANTED: dict[Content, str] = {
     "image": "an 8-bit RGB or grey image",
     "depth": "a 16-bit grey PNG (uint16, 0 = none)",
     "instances": "a 16-bit grey PNG of ids (uint16, 0 = unlabelled)",
     "semantics": "a 16-bit grey PNG of class ids (uint16, 0 = unlabelled)",
+    "confidence": "an 8-bit grey image (255 = the depth can be trusted fully)",
 }
 
 
@@ -76,6 +78,17 @@ def read_counts(path: Path, content: Content, *, where: str) -> UInt16[np.ndarra
     with _opened(path, content, where) as image:
         _decode(image, path, content, where)
         return np.asarray(image).astype(np.uint16)
+
+
+def brightness(path: Path, *, where: str) -> float:
+    """How bright the brighter parts of an image are: the 99th percentile of its grey values, 0..255.
+
+    Decoded as small as the format allows. Raises S3DError if the image cannot be read.
+    """
+    with _opened(path, "image", where) as image:
+        image.draft("L", (image.width // 8, image.height // 8))
+        _decode(image, path, "image", where)
+        return float(np.percentile(np.asarray(image.convert("L")), 99))
 
 
 def write_image(path: Path, pixels: UInt8[np.ndarray, "h w *c"] | UInt16[np.ndarray, "h w"]) -> None:

@@ -1,4 +1,4 @@
-"""The pixels of one frame, undistorted: the one way in which images, depths and masks enter training and evaluation."""
+"""The pixels of one frame, undistorted: the one way in which images, depths and masks enter every stage."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import UInt16
+from jaxtyping import Float, Int, UInt8, UInt16
 from torch import Tensor
 
 from s3d_splat.geometry.lenses import undistort
@@ -20,20 +20,70 @@ def load_observation(frame: Frame) -> Observation:
     Raises:
         S3DError: a file is missing, unreadable, or of another size than the camera.
     """
+    return Observation(
+        image=load_colours(frame),
+        depth=load_depth(frame),
+        instances=load_instances(frame),
+        semantics=_labels(frame, frame.semantic_path, "semantics"),
+        confidence=load_confidence(frame),
+    )
+
+
+def load_colours(frame: Frame) -> UInt8[Tensor, "h w 3"]:
+    """The image of a frame, undistorted. Raises S3DError as `load_observation` does."""
     image = _checked(frame, frame.image_path, "image")
     colours = read_colours(image, where=frame.file_path)
     if frame.lens is not None:
         colours = undistort(colours, frame.lens, sampling="bilinear")
+    return torch.from_numpy(colours)
+
+
+def load_depth(frame: Frame) -> Float[Tensor, "h w"] | None:
+    """The depth of a frame, undistorted: float32, units of its pose, 0 = none; None if it has no depth image.
+
+    Raises S3DError as `load_observation` does.
+    """
+    counts = _counts(frame, frame.depth_path, "depth")
+    return None if counts is None else torch.from_numpy(counts.astype(np.float32) * np.float32(frame.depth_scale))
+
+
+def load_confidence(frame: Frame) -> Float[Tensor, "h w"] | None:
+    """How far each depth can be trusted, undistorted: float32, 0..1; None if nobody judged it.
+
+    Raises S3DError as `load_observation` does.
+    """
+    counts = _counts(frame, frame.confidence_path, "confidence")
+    return None if counts is None else torch.from_numpy(counts.astype(np.float32) / np.float32(255))
+
+
+def load_instances(frame: Frame) -> Int[Tensor, "h w"] | None:
+    """The instance mask of a frame, undistorted: int32, 0 = unlabelled; None if it has none.
+
+    Raises S3DError as `load_observation` does.
+    """
+    return _labels(frame, frame.instance_path, "instances")
+
+
+def load_depth(frame: Frame) -> Float[Tensor, "h w"] | None:
+    """The depth of a frame alone, as in `load_observation`; None where it has none.
+
+    Raises:
+        S3DError: as `load_observation`.
+    """
     depth = _counts(frame, frame.depth_path, "depth")
-    return Observation(
-        image=torch.from_numpy(colours),
-        depth=None if depth is None else torch.from_numpy(depth.astype(np.float32) * np.float32(frame.depth_scale)),
-        instances=_labels(frame, frame.instance_path, "instances"),
-        semantics=_labels(frame, frame.semantic_path, "semantics"),
-    )
+    return None if depth is None else torch.from_numpy(depth.astype(np.float32) * np.float32(frame.depth_scale))
 
 
-def _labels(frame: Frame, path: Path | None, content: Content) -> Tensor | None:
+def load_labels(frame: Frame) -> Int[Tensor, "h w"] | None:
+    """The instance mask of a frame alone, as in `load_observation`; None where it has none.
+
+    Raises:
+        S3DError: as `load_observation`.
+    """
+    return _labels(frame, frame.instance_path, "instances")
+
+
+def _labels(frame: Frame, path: Path | None, content: Content) -> Int[Tensor, "h w"] | None:
     counts = _counts(frame, path, content)
     return None if counts is None else torch.from_numpy(counts.astype(np.int32))
 
