@@ -1,0 +1,31 @@
+"""What `s3d-splat prepare` can be asked for; plain values, so that `--help` needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from s3d_splat.alignment.options import AlignmentOptions
+from s3d_splat.errors import S3DError
+
+GeometryName = Literal["given", "colmap"]
+MaskName = Literal["given", "felzenszwalb"]
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """Everything that decides what a capture becomes."""
+
+    format: str | None = None  # the reader; None: recognised from the files
+    geometry: GeometryName | None = None  # where cameras and depth come from; None: given where they are there, else colmap
+    masks: MaskName | None = None  # where masks come from; None: given where they are there, else felzenszwalb
+    test_every: int = 8  # every n-th image is a test frame where the capture does not say; 0: none
+    alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
+
+    def __post_init__(self) -> None:
+        if self.test_every < 0 or self.test_every == 1:
+            raise S3DError(
+                f"--test-every {self.test_every} leaves no frame to train on",
+                why="the scene is learned from train frames alone",
+                fix="give 2 or more, or 0 for no test frames",
+            )

@@ -1,0 +1,174 @@
+"""The folder beside a scene in the making: every finished stage is kept there until the scene is complete."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from s3d_splat import __version__
+from s3d_splat.errors import S3DError
+from s3d_splat.io.atomic import PARTIAL, unwritable, write_json
+from s3d_splat.prepare.codec import load_value, plain, save_value
+
+log = logging.getLogger("s3d_splat")
+
+Value = TypeVar("Value")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Workspace:
+    """Runs stages, each at most once for the same capture and the same options of it and of those before it.
+
+    Args:
+        folder: the work folder.
+        fingerprint: of what the first stage reads.
+        types: the dataclasses that stages hand on.
+    """
+
+    def __init__(self, folder: Path, fingerprint: str, types: tuple[type, ...]) -> None:
+        self._folder, self._types = folder, types
+        self._key = _digest([__version__, fingerprint])
+        self._count = 0
+        self.seconds: dict[str, float] = {}  # by stage, in whichever call it ran
+
+    def stage(self, name: str, options: object, make: Callable[[Path], Value], *, part: str = "") -> Value:
+        """The result of a stage: what an earlier call kept, or else `make(files)`, which is then kept.
+
+        Args:
+            name: of the stage; stages of one name are parts of it and differ in `part`.
+            options: all that the result depends on besides the stages before it, as plain values or frozen dataclasses.
+            make: takes a new folder for files of its own, which stay until the scene is complete.
+        """
+        self._key = _digest([self._key, name, part, plain(options)])
+        self._count += 1
+        folder = self._folder / f"{self._count:04d}-{name}{part}"
+        done = _read_done(folder)
+        if done is None or done["key"] != self._key:
+            self._clear_from(self._count)
+            start = time.monotonic()
+            try:
+                (folder / "files").mkdir(parents=True)
+            except OSError as error:
+                raise unwritable(folder, error) from error
+            value = make(folder / "files")
+            save_value(folder, value)
+            done = {"key": self._key, "seconds": time.monotonic() - start}
+            write_json(folder / "done.json", done)
+        else:
+            log.info("%s%s: done before, in %s", name, part, self._folder)
+            value = load_value(folder, self._types)
+        self.seconds[name] = self.seconds.get(name, 0.0) + done["seconds"]
+        return value
+
+    def _clear_from(self, count: int) -> None:
+        """Remove what an interrupted or differing call left of this stage and of those after it."""
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and folder.name[:4].isdigit() and int(folder.name[:4]) >= count:
+                shutil.rmtree(folder)
+
+
+@contextmanager
+def open_workspace(scene: Path, fingerprint: str, types: tuple[type, ...]) -> Iterator[Workspace]:
+    """The work folder of a scene, for one call at a time; it is removed when the block ends well.
+
+    Raises:
+        S3DError: another call is at work on this scene, or the file system refuses. A disk that is full anywhere inside the
+            block becomes a message that says that the same command goes on.
+    """
+    folder = work_folder(scene)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise S3DError(
+                f"another call is preparing {scene}",
+                why="two calls would write the same files",
+                fix="wait for it to end, or stop it and give the same command again",
+            ) from None
+        with _full_disk_explained(folder):
+            yield Workspace(folder, fingerprint, types)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
+
+
+def work_folder(scene: Path) -> Path:
+    """Where the stages of a scene are kept while it is not complete."""
+    absolute = scene.absolute()
+    return absolute.with_name(f"{PARTIAL}prepare-{absolute.name}")
+
+
+def capture_fingerprint(capture: Path, without: tuple[Path, ...] = ()) -> str:
+    """A fingerprint of a folder (or one file): names, sizes and times of change of all files in it, links followed.
+
+    Args:
+        without: folders inside it that do not count.
+    """
+    rows = []
+    seen = {path.resolve() for path in without}
+    for folder, folders, names in os.walk(capture, followlinks=True):
+        resolved = {name: (Path(folder) / name).resolve() for name in sorted(folders)}
+        folders[:] = [name for name, path in resolved.items() if path not in seen]
+        seen |= set(resolved.values())  # a link back into the capture is not followed for ever
+        for name in sorted(names):
+            path = Path(folder) / name
+            if path.is_file():
+                state = path.stat()
+                rows.append([path.relative_to(capture).as_posix(), state.st_size, state.st_mtime_ns])
+    if capture.is_file():
+        state = capture.stat()
+        rows.append([capture.name, state.st_size, state.st_mtime_ns])
+    return _digest([str(capture.resolve()), rows])
+
+
+@contextmanager
+def _full_disk_explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, S3DError) as error:
+        if not _is_full(error):
+            raise
+        raise S3DError(
+            f"the disk is full: {_place(error)}",
+            why=f"the stages that are finished are kept in {folder}, nothing of them is lost",
+            fix="free some space, then give the same command again: it goes on after the last finished stage",
+        ) from error
+
+
+def _is_full(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return True
+        error = error.__cause__
+    return False
+
+
+def _place(error: OSError | S3DError) -> str:
+    return error.what if isinstance(error, S3DError) else str(error.filename or error.strerror)
+
+
+def _read_done(folder: Path) -> dict[str, Any] | None:
+    try:
+        done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return done if isinstance(done, dict) and {"key", "seconds"} <= set(done) else None
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
