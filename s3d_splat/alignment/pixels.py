@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
 from s3d_splat.alignment.values import Source, WorldFrame
-from s3d_splat.io.observations import load_colours, load_confidence, load_depth, load_instances
+from s3d_splat.io.observations import load_colours, load_confidence, load_depth, load_labels
 from s3d_splat.types import Camera, SparseDepth
 
 _AGREEMENT = 0.06  # depths that differ by a larger share are of different surfaces, or one of them is wrong
@@ -35,7 +35,7 @@ def load_masks(frame: WorldFrame) -> tuple[Int[Tensor, "h w"] | None, ...]:
     Raises:
         S3DError: a file is missing, unreadable, or of another size than the camera.
     """
-    masks = (load_instances(source.frame) for source in frame.sources)
+    masks = (load_labels(source.frame) for source in frame.sources)
     pairs = zip(masks, frame.sources, strict=True)
     return tuple(None if mask is None else _seen_by(mask, source.frame.camera, frame.camera) for mask, source in pairs)
 

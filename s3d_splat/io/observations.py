@@ -23,7 +23,7 @@ def load_observation(frame: Frame) -> Observation:
     return Observation(
         image=load_colours(frame),
         depth=load_depth(frame),
-        instances=load_instances(frame),
+        instances=load_labels(frame),
         semantics=_labels(frame, frame.semantic_path, "semantics"),
         confidence=load_confidence(frame),
     )
@@ -56,29 +56,10 @@ def load_confidence(frame: Frame) -> Float[Tensor, "h w"] | None:
     return None if counts is None else torch.from_numpy(counts.astype(np.float32) / np.float32(255))
 
 
-def load_instances(frame: Frame) -> Int[Tensor, "h w"] | None:
+def load_labels(frame: Frame) -> Int[Tensor, "h w"] | None:
     """The instance mask of a frame, undistorted: int32, 0 = unlabelled; None if it has none.
 
     Raises S3DError as `load_observation` does.
-    """
-    return _labels(frame, frame.instance_path, "instances")
-
-
-def load_depth(frame: Frame) -> Float[Tensor, "h w"] | None:
-    """The depth of a frame alone, as in `load_observation`; None where it has none.
-
-    Raises:
-        S3DError: as `load_observation`.
-    """
-    depth = _counts(frame, frame.depth_path, "depth")
-    return None if depth is None else torch.from_numpy(depth.astype(np.float32) * np.float32(frame.depth_scale))
-
-
-def load_labels(frame: Frame) -> Int[Tensor, "h w"] | None:
-    """The instance mask of a frame alone, as in `load_observation`; None where it has none.
-
-    Raises:
-        S3DError: as `load_observation`.
     """
     return _labels(frame, frame.instance_path, "instances")
 
