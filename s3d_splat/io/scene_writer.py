@@ -17,10 +17,11 @@ from torch import Tensor
 
 from s3d_splat.errors import S3DError
 from s3d_splat.geometry.cameras import opengl_from_opencv
-from s3d_splat.io.atomic import PARTIAL, unwritable, write_json, write_npz
+from s3d_splat.io.atomic import PARTIAL, replacing, unwritable, write_json, write_npz, write_text
 from s3d_splat.io.images import write_image
 from s3d_splat.io.ply import write_proxy
 from s3d_splat.io.results import write_depth_png, write_id_png
+from s3d_splat.io.transforms import frame_name
 from s3d_splat.types import Camera, ClassInfo, InstanceInfo, Lens, Observation, ProxyGeometry, Split
 
 
@@ -31,6 +32,15 @@ class TruthPoints:
     xyz: Float[Tensor, "n 3"]  # metres
     instance: Int[Tensor, " n"]  # 0 = none
     semantic: Int[Tensor, " n"]  # 0 = unlabelled
+
+
+@dataclass(frozen=True)
+class FrameLayers:
+    """What a frame has besides its image; None = nothing."""
+
+    depth: Float[Tensor, "h w"] | None = None  # metres along z, 0 = none; over 65.535 m is written as none
+    instances: Int[Tensor, "h w"] | None = None  # 0 = unlabelled
+    semantics: Int[Tensor, "h w"] | None = None  # class ids, 0 = unlabelled
 
 
 class SceneWriter:
@@ -45,7 +55,7 @@ class SceneWriter:
 
     def __init__(self, folder: Path, *, replace: bool = False) -> None:
         self._folder = folder.absolute()
-        _refuse_other_folder(self._folder, replace)
+        check_new_scene(self._folder, replace=replace)
         self._partial = self._folder.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{self._folder.name}")
         self._frames: list[dict[str, Any]] = []
         self._truth_frames: list[dict[str, Any]] = []
@@ -71,15 +81,49 @@ class SceneWriter:
             pixels: all of the size of the camera; depths over 65.535 m are written as none.
             lens: the camera that took the image, if it is not free of distortion.
         """
-        row: dict[str, Any] = {"file_path": f"images/{name}", "split": split, "transform_matrix": _opengl_rows(camera)}
-        row |= _intrinsics(camera, lens)
         write_image(self._partial / "images" / name, pixels.image.cpu().numpy())
-        self._frames.append(row | _write_layers(self._partial, name, pixels))
+        layers = FrameLayers(pixels.depth, pixels.instances, pixels.semantics)
+        self._add_row(name, camera, split, layers, lens)
+
+    def add_image_file(self, image: Path, name: str, camera: Camera, split: Split, layers: FrameLayers) -> None:
+        """Write one frame whose image file needs no change: its bytes are copied to `images/NAME`.
+
+        Args:
+            image: a PNG or JPEG file free of distortion.
+            name: file name with the suffix of `image`; unique in the scene, without its suffix too.
+            camera: pose and intrinsics.
+
+        Raises:
+            S3DError: the file system refuses.
+        """
+        with replacing(self._partial / "images" / name, durable=False) as temporary:
+            shutil.copyfile(image, temporary)
+        self._add_row(name, camera, split, layers, None)
+
+    def add_text(self, name: str, text: str) -> None:
+        """Write a file of text, such as a report, into the scene folder."""
+        write_text(self._partial / name, text)
+
+    def add_truth_folder(self, folder: Path) -> None:
+        """Take a whole folder of truth as it is: as hard links where the file system can, else copied.
+
+        Raises:
+            S3DError: the file system refuses.
+        """
+        target = self._partial / "truth"
+        try:
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                place = target / path.relative_to(folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                _link_or_copy(path, place)
+        except OSError as error:
+            raise unwritable(self._folder / "truth", error) from error
 
     def add_truth_frame(self, name: str, camera: Camera, pixels: Observation) -> None:
         """Write what evaluation may compare one frame with: its true pose and its true depth, instances and semantics."""
         row = {"file_path": f"images/{name}", "transform_matrix": _opengl_rows(camera)} | _intrinsics(camera, None)
-        self._truth_frames.append(row | _write_layers(self._partial / "truth", name, pixels))
+        layers = FrameLayers(pixels.depth, pixels.instances, pixels.semantics)
+        self._truth_frames.append(row | _write_layers(self._partial / "truth", name, layers))
 
     def finish(
         self,
@@ -104,17 +148,21 @@ class SceneWriter:
             _write_truth_points(truth / "points.npz", truth_points)
         _move_into_place(self._partial, self._folder)
 
+    def _add_row(self, name: str, camera: Camera, split: Split, layers: FrameLayers, lens: Lens | None) -> None:
+        row: dict[str, Any] = {"file_path": f"images/{name}", "split": split, "transform_matrix": _opengl_rows(camera)}
+        self._frames.append(row | _intrinsics(camera, lens) | _write_layers(self._partial, name, layers))
 
-def _write_layers(folder: Path, name: str, pixels: Observation) -> dict[str, str]:
+
+def _write_layers(folder: Path, name: str, given: FrameLayers) -> dict[str, str]:
     layers: dict[str, tuple[str, Tensor | None]] = {
-        "depth_file_path": ("depth", pixels.depth),
-        "instance_file_path": ("instances", pixels.instances),
-        "semantic_file_path": ("semantics", pixels.semantics),
+        "depth_file_path": ("depth", given.depth),
+        "instance_file_path": ("instances", given.instances),
+        "semantic_file_path": ("semantics", given.semantics),
     }
     written = {}
     for key, (kind, values) in layers.items():
         if values is not None:
-            path = f"{kind}/{Path(name).stem}.png"
+            path = f"{kind}/{frame_name(f'images/{name}')}.png"
             write = write_depth_png if kind == "depth" else write_id_png
             write(folder / path, values)
             written[key] = path
@@ -162,7 +210,19 @@ def _write_truth_points(path: Path, points: TruthPoints) -> None:
     )
 
 
-def _refuse_other_folder(folder: Path, replace: bool) -> None:
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def check_new_scene(folder: Path, *, replace: bool = False) -> None:
+    """Check that a scene may be written to `folder`.
+
+    Raises:
+        S3DError: the folder holds something, and either `replace` is off or it is no scene folder.
+    """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if replace and (folder / "transforms.json").is_file():

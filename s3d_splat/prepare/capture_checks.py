@@ -141,7 +141,8 @@ def _without(capture: Capture, names: frozenset[str]) -> Capture:
     if not names:
         return capture
     clusters = [
-        replace(cluster, views=tuple(view for view in cluster.views if view.name not in names)) for cluster in capture.clusters
+        replace(cluster, views=tuple(view for view in cluster.views if view.name not in names))
+        for cluster in capture.clusters
     ]
     return replace(
         capture,

@@ -1,9 +1,9 @@
-"""Do given poses and given depth belong together? Depth is carried into neighbouring images, as given and as mistakes have it.
+"""Do given poses and given depth belong together? Depth is carried into other images, as given and as mistakes have it.
 
-Whoever writes poses in other axes, or depth in another unit, gets a scene that agrees with itself in no two images. Of every
-cluster a few images are compared with neighbours: a point of depth d behind a pixel of one image, seen from another, must lie
-at the depth that the other image has there. What counts is how many points agree, for the poses as given and for the poses
-under each usual mistake, and for a range of factors on the depth.
+Whoever writes poses in other axes, or depth in another unit, gets a scene that agrees with itself in no two images. Of each
+cluster a few images are compared with others: a point of depth d behind a pixel of one image, seen from another, must lie at
+the depth that the other image has there. What counts is how many points agree, for the poses as given, for the poses under
+each usual mistake, and for a range of factors on the depth.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ def check_depth(cluster: PosedCluster, number: int, format: str, load_depth: Loa
         What was found, None where there is nothing to compare.
 
     Raises:
-        S3DError: the depth is stored too coarsely; the poses agree with the depth in other axes, or inverted, and not as they
-            are; or the depth has another unit than the poses.
+        S3DError: the depth is stored too coarsely; the poses agree with the depth in other axes, or inverted, and not as
+            they are; or the depth has another unit than the poses.
     """
     pairs = list(_pairs(cluster, number, load_depth))
     if not pairs:
