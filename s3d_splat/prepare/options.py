@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from s3d_splat.alignment.options import AlignmentOptions
 from s3d_splat.errors import S3DError
-
-GeometryName = Literal["given", "colmap"]
-MaskName = Literal["given", "felzenszwalb"]
+from s3d_splat.priors.geometry.options import ColmapOptions, GeometryChoice
+from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskChoice
 
 
 @dataclass(frozen=True)
@@ -17,10 +15,12 @@ class PrepareOptions:
     """Everything that decides what a capture becomes."""
 
     format: str | None = None  # the reader; None: recognised from the files
-    geometry: GeometryName | None = None  # where cameras and depth come from; None: given where they are there, else colmap
-    masks: MaskName | None = None  # where masks come from; None: given where they are there, else felzenszwalb
+    geometry: GeometryChoice = "auto"  # where cameras and depth come from; auto: the capture where it has them, else colmap
+    masks: MaskChoice = "auto"  # where masks come from; auto: the capture where it has them, else felzenszwalb
     test_every: int = 8  # every n-th image is a test frame where the capture does not say; 0: none
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
+    colmap: ColmapOptions = field(default_factory=ColmapOptions)
+    felzenszwalb: FelzenszwalbOptions = field(default_factory=FelzenszwalbOptions)
 
     def __post_init__(self) -> None:
         if self.test_every < 0 or self.test_every == 1:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from html import escape
-from importlib import resources
 from pathlib import Path
 
 from s3d_splat.errors import S3DError
@@ -15,8 +12,8 @@ from s3d_splat.io.atomic import write_text
 from s3d_splat.report.collect import Findings, collect
 from s3d_splat.report.curves import curve_svg, scores_svg, stage_marks, training_curves
 from s3d_splat.report.headline import headline_html, summary_sentence, unmeasured
+from s3d_splat.report.page import chart_grid, contents, facts, page, remarks, section
 from s3d_splat.report.pictures import COLOUR_FULL_SCALE, DEPTH_FULL_SCALE, UNLABELLED, WRONG, Comparison, Picture, compare
-from s3d_splat.report.script import SCRIPT
 from s3d_splat.report.tables import chip, classes_table, objects_table, surplus_table, views_table
 from s3d_splat.report.views import View, scored_views, spread, worst
 from s3d_splat.types import Scene
@@ -57,53 +54,26 @@ def report_html(findings: Findings, scene: Scene) -> str:
     chosen = spread(views, SPREAD_VIEWS)
     name = escape("/".join(findings.folder.root.resolve().parts[-2:]))
     body = [
-        f"<header><h1>{name}</h1><p>{escape(summary_sentence(findings))}</p>{_contents()}</header>",
-        _section("numbers", "Results", headline_html(findings) + _remarks(findings)),
-        _section("run", "What was run", _what_was_run(findings, scene, len(views))),
-        _section("views", "Test views along the path", _spread_views(chosen, findings, scene)),
-        _section("worst", "Worst test views", _worst_views(views, chosen, findings, scene)),
-        _section("objects", "Objects", _objects(findings)),
-        _section("classes", "Classes", _classes(findings)),
-        _section("training", "Training", _training(findings)),
+        f"<header><h1>{name}</h1><p>{escape(summary_sentence(findings))}</p>{contents(SECTIONS)}</header>",
+        section("numbers", "Results", headline_html(findings) + _remarks(findings)),
+        section("run", "What was run", _what_was_run(findings, scene, len(views))),
+        section("views", "Test views along the path", _spread_views(chosen, findings, scene)),
+        section("worst", "Worst test views", _worst_views(views, chosen, findings, scene)),
+        section("objects", "Objects", _objects(findings)),
+        section("classes", "Classes", _classes(findings)),
+        section("training", "Training", _training(findings)),
     ]
-    return _page(f"{name}: s3d-splat report", "\n".join(body))
-
-
-def _page(title: str, body: str) -> str:
-    style = resources.files("s3d_splat.report").joinpath("style.css").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode("ascii")
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n"
-        f'<dialog id="enlarged"><img alt=""><p></p></dialog>\n<script>{SCRIPT}</script>\n</body>\n</html>\n'
-    )
-
-
-def _contents() -> str:
-    links = "".join(f'<a href="#{anchor}">{label}</a>' for anchor, label in SECTIONS)
-    return f"<nav>{links}</nav>"
-
-
-def _section(anchor: str, title: str, content: str) -> str:
-    return f'<section id="{anchor}"><h2>{title}</h2>{content}</section>'
+    return page(f"{name}: s3d-splat report", "\n".join(body))
 
 
 def _remarks(findings: Findings) -> str:
-    lines = [*findings.remarks, *unmeasured(findings)]
-    if not lines:
-        return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f'<ul class="remarks">{items}</ul>'
+    return remarks([*findings.remarks, *unmeasured(findings)])
 
 
 def _what_was_run(findings: Findings, scene: Scene, test_views: int) -> str:
     info = findings.folder.info
     stages = stage_marks(findings.log)
-    facts = {
+    values = {
         "Scene": info.scene or str(scene.root),
         "Frames": f"{len(scene.frames) - test_views} for training, {test_views} for testing",
         "Command": " ".join(info.command) or "not recorded",
@@ -112,10 +82,9 @@ def _what_was_run(findings: Findings, scene: Scene, test_views: int) -> str:
         "Stages": ", ".join(f"{mark.label} from step {mark.x:,.0f}" for mark in stages) or "not recorded",
         "Versions": ", ".join(f"{key} {value}" for key, value in info.versions.items()) or "not recorded",
     }
-    rows = "".join(f"<div><dt>{key}</dt><dd>{escape(str(value))}</dd></div>" for key, value in facts.items())
     whole = escape(json.dumps(info.configuration, indent=1, ensure_ascii=False, default=str))
     folded = f"<details><summary>Whole configuration</summary><pre>{whole}</pre></details>" if info.configuration else ""
-    return f'<dl class="facts">{rows}</dl>{folded}'
+    return facts(values) + folded
 
 
 def _spread_views(views: Sequence[View], findings: Findings, scene: Scene) -> str:
@@ -151,7 +120,7 @@ def _worst_views(views: Sequence[View], chosen: Sequence[View], findings: Findin
         for title, score in (("PSNR (dB)", lambda one: one.psnr), ("PQ", lambda one: one.pq))
     ]
     parts = [
-        _chart_grid(
+        chart_grid(
             [(title, "test views in the order of the path; line: mean, orange: worst", svg) for title, svg in charts if svg]
         )
     ]
@@ -228,13 +197,4 @@ def _training(findings: Findings) -> str:
         title = titles.get(curve.name, curve.name)
         charts.append((title, f"last {curve.y[-1]:.4g}", curve_svg(curve, marks, title, (steps[0], steps[-1]))))
     note = "Line: mean over neighbouring logged steps; band: lowest to highest. Dashed: where a stage begins."
-    return f'<p class="soft">{note}</p>{_chart_grid(charts)}'
-
-
-def _chart_grid(charts: Sequence[tuple[str, str, str]]) -> str:
-    """Titles and remarks are escaped here, the SVG is taken as it is."""
-    figures = "".join(
-        f'<figure><figcaption><b>{escape(title)}</b> <span class="soft">{escape(remark)}</span></figcaption>{svg}</figure>'
-        for title, remark, svg in charts
-    )
-    return f'<div class="charts">{figures}</div>' if charts else ""
+    return f'<p class="soft">{note}</p>{chart_grid(charts)}'

@@ -9,6 +9,7 @@ import torch
 
 from s3d_splat.panoptic.palette import instance_colours
 from s3d_splat.report.collect import ClassScore, Findings, PredictedObject, TrueObject
+from s3d_splat.report.page import sortable, table_head
 from s3d_splat.report.views import View
 
 FOUND_IOU = 0.5  # strictly above: found, as in AP50
@@ -18,12 +19,12 @@ PARTLY_IOU = 0.25
 def objects_table(findings: Findings) -> str:
     """One row per true object, the worst first; the chip has the colour of its match, a missed object is hatched."""
     predictions = {entry.id: entry for entry in findings.predictions}
-    head = _head(
+    head = table_head(
         ("found", ""), ("object", ""), ("IoU", "n"), ("id", "n"), ("kind", ""), ("points", "n"), ("prediction", ""),
         ("Gaussians", "n wide"), ("extent (m)", "n wide"),
     )  # fmt: skip
-    rows = "".join(_object_row(entry, predictions) for entry in findings.objects)
-    return _scrolling(f'<table class="sortable">{head}<tbody>{rows}</tbody></table>')
+    rows = [_object_row(entry, predictions) for entry in findings.objects]
+    return sortable(head, rows)
 
 
 def surplus_table(findings: Findings) -> str:
@@ -32,18 +33,18 @@ def surplus_table(findings: Findings) -> str:
     for entry in findings.objects:
         if not entry.matched_id and entry.best_id:
             nearest.setdefault(entry.best_id, []).append(entry)
-    head = _head(
+    head = table_head(
         ("surplus", ""), ("id", "n"), ("class", ""), ("kind", ""), ("score", "n"), ("Gaussians", "n"), ("extent (m)", "n"),
         ("may be", ""),
     )  # fmt: skip
     ordered = sorted(findings.surplus, key=lambda entry: -entry.gaussians)
-    rows = "".join(_surplus_row(entry, nearest.get(entry.id, [])) for entry in ordered)
-    return _scrolling(f'<table class="sortable">{head}<tbody>{rows}</tbody></table>')
+    rows = [_surplus_row(entry, nearest.get(entry.id, [])) for entry in ordered]
+    return sortable(head, rows)
 
 
 def classes_table(classes: Sequence[ClassScore]) -> str:
     """PQ of every class, the worst first."""
-    head = _head(
+    head = table_head(
         ("class", ""), ("kind", ""), ("PQ", "n"), ("SQ", "n"), ("RQ", "n"), ("matched", "n"), ("false", "n"), ("missed", "n")
     )
     ordered = sorted(classes, key=lambda row: (row.values["pq"] is not None, row.values["pq"] or 0.0, row.name))
@@ -52,7 +53,7 @@ def classes_table(classes: Sequence[ClassScore]) -> str:
         scores = "".join(_number_cell(row.values[key], ".3f", bar=key == "pq") for key in ("pq", "sq", "rq"))
         counts = "".join(_number_cell(row.values[key], ".0f") for key in ("matches", "false_positives", "misses"))
         rows.append(f"<tr><td>{escape(row.name)}</td><td>{_kind(row.is_thing)}</td>{scores}{counts}</tr>")
-    return _scrolling(f'<table class="sortable">{head}<tbody>{"".join(rows)}</tbody></table>')
+    return sortable(head, rows)
 
 
 def views_table(views: Sequence[View], shown: frozenset[str]) -> str:
@@ -65,8 +66,8 @@ def views_table(views: Sequence[View], shown: frozenset[str]) -> str:
             _number_cell(view.score.psnr, ".2f") + _number_cell(view.score.ssim, ".3f") + _number_cell(view.score.pq, ".3f")
         )
         rows.append(f"<tr><td>{label}</td>{cells}</tr>")
-    head = _head(("view", ""), ("PSNR (dB)", "n"), ("SSIM", "n"), ("PQ", "n"))
-    return _scrolling(f'<table class="sortable">{head}<tbody>{"".join(rows)}</tbody></table>')
+    head = table_head(("view", ""), ("PSNR (dB)", "n"), ("SSIM", "n"), ("PQ", "n"))
+    return sortable(head, rows)
 
 
 def chip(instance_id: int) -> str:
@@ -130,12 +131,3 @@ def _number_cell(value: float | None, form: str, *, bar: bool = False, wide: boo
         return f'<td class="{classes}" data-sort="-1"><span class="soft" title="not measured">–</span></td>'
     meter = f'<span class="bar"><i style="width:{100 * min(max(value, 0.0), 1.0):.0f}%"></i></span>' if bar else ""
     return f'<td class="{classes}" data-sort="{value:.6g}">{meter}{value:{form}}</td>'
-
-
-def _head(*columns: tuple[str, str]) -> str:
-    cells = "".join(f'<th scope="col" class="{kind}">{name}</th>' for name, kind in columns)
-    return f"<thead><tr>{cells}</tr></thead>"
-
-
-def _scrolling(table: str) -> str:
-    return f'<div class="scroll" tabindex="0">{table}</div>'

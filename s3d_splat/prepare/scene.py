@@ -1,0 +1,96 @@
+"""The scene folder of an aligned capture: one frame for every image that has a pose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from s3d_splat.alignment.fusion import fused_depth
+from s3d_splat.alignment.pixels import load_image
+from s3d_splat.alignment.values import WorldFrame
+from s3d_splat.io.images import read_counts
+from s3d_splat.io.scene_writer import FrameLayers, SceneWriter
+from s3d_splat.io.transforms import frame_name
+from s3d_splat.types import Camera, ClassInfo, InstanceInfo, Observation, ProxyGeometry, Split
+
+Advance = Callable[[int, int], None]
+REPORT = "prepare_report.html"
+
+
+@dataclass(frozen=True)
+class SceneContent:
+    """All that a scene folder is made of."""
+
+    frames: tuple[WorldFrame, ...]
+    proxy: ProxyGeometry
+    instances: tuple[InstanceInfo, ...]
+    classes: tuple[ClassInfo, ...]
+    masks: Path  # folder with NAME.png for the frames that have masks
+    truth: Path | None
+
+
+def write_scene(
+    folder: Path, content: SceneContent, make_report: Callable[[], str], advance: Advance | None = None
+) -> None:
+    """Write the scene folder, which appears when it is complete.
+
+    Images without distortion are copied byte by byte, the others are undistorted. Depth is that of all sources together, in
+    millimetres; semantics are the classes of the instances, where any is known.
+
+    Args:
+        make_report: makes the text of the report when everything else is written.
+
+    Raises:
+        S3DError: the folder exists, the file system refuses, or an image cannot be read.
+    """
+    class_of = _class_table(content.instances)
+    with SceneWriter(folder) as writer:
+        for index, frame in enumerate(content.frames):
+            _add_frame(writer, frame, _layers(frame, content.masks, class_of))
+            if advance is not None:
+                advance(index + 1, len(content.frames))
+        if content.truth is not None:
+            writer.add_truth_folder(content.truth)
+        writer.add_text(REPORT, make_report())
+        writer.finish(proxy=content.proxy, classes=content.classes, instances=content.instances)
+
+
+def split_of(frame: WorldFrame) -> Split:
+    """The split of an image, which all its sources share."""
+    return frame.sources[0].frame.split
+
+
+def _add_frame(writer: SceneWriter, frame: WorldFrame, layers: FrameLayers) -> None:
+    source = frame.sources[0].frame
+    if source.lens is None and _same_pixels(source.camera, frame.camera):
+        writer.add_image_file(source.image_path, frame.name, frame.camera, source.split, layers)
+        return
+    pixels = Observation(load_image(frame), layers.depth, layers.instances, layers.semantics)
+    writer.add_frame(frame.name, frame.camera, source.split, pixels)
+
+
+def _layers(frame: WorldFrame, masks: Path, class_of: Int[Tensor, " n"] | None) -> FrameLayers:
+    has_depth = any(source.frame.depth_path is not None for source in frame.sources)
+    depth = fused_depth(frame)[0] if has_depth else None
+    path = masks / f"{frame_name(f'images/{frame.name}')}.png"
+    if not path.exists():
+        return FrameLayers(depth)
+    instances = torch.from_numpy(read_counts(path, "instances", where=frame.name).astype("int32"))
+    return FrameLayers(depth, instances, None if class_of is None else class_of[instances.long()])
+
+
+def _class_table(instances: Sequence[InstanceInfo]) -> Int[Tensor, " n"] | None:
+    """The class of every id (0: unknown); None if no class is known at all."""
+    table = torch.zeros(1 + max((entry.id for entry in instances), default=0), dtype=torch.int32)
+    for entry in instances:
+        table[entry.id] = entry.class_id
+    return table if bool(table.any()) else None
+
+
+def _same_pixels(one: Camera, other: Camera) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in ("fx", "fy", "cx", "cy", "width", "height"))
