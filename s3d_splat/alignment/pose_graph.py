@@ -1,0 +1,130 @@
+"""The graph of clusters: one Sim(3) for every cluster that agrees with the edges which agree with each other.
+
+Source: H. Strasdat, J. Montiel and A. Davison, "Scale drift-aware large scale monocular SLAM", RSS 2010.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from s3d_splat.alignment.least_squares import Problem, Terms, fixed, geman_mcclure, minimise
+from s3d_splat.alignment.values import Edge
+from s3d_splat.geometry.similarity import adjoint, exponential, inverse, logarithm, small_adjoint
+
+# What rigid clusters may be apart where they meet, being bent in themselves: shift as a share of the depth, rotation, scale.
+_SIGMAS = np.array([0.05] * 3 + [np.deg2rad(2.0)] * 3 + [0.03])
+_WIDTHS = (12.0, 6.0, 3.0)  # of the robust loss, in those sigmas: wide first, so that a chain's drift can close
+_REJECTED = 4.0  # sigmas
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """An edge with the place where it was measured, about which its errors turn."""
+
+    edge: Edge
+    T_second_anchor: Float[np.ndarray, "4 4"]  # Sim(3): a camera, with the median depth as the unit of length
+
+    @property
+    def measured(self) -> Float[np.ndarray, "4 4"]:
+        return np.asarray(self.edge.T_first_second.numpy() @ self.T_second_anchor)
+
+
+def components(count: int, edges: Sequence[Edge]) -> list[list[int]]:
+    """Clusters that accepted edges connect, in groups; the group of the lowest number first."""
+    kept = [edge for edge in edges if edge.accepted]
+    first, second = (np.array([getattr(edge, end) for edge in kept], dtype=np.int64) for end in ("first", "second"))
+    graph = coo_array((np.ones(len(kept)), (first, second)), shape=(count, count))
+    number, label = connected_components(graph, directed=False)
+    return [[int(k) for k in np.flatnonzero(label == group)] for group in range(number)]
+
+
+def settle(count: int, meetings: Sequence[Meeting]) -> tuple[tuple[Float[np.ndarray, "4 4"], ...], tuple[Edge, ...]]:
+    """The Sim(3) of every cluster, T_first_k for the first of them, and the edges, those that disagree with it rejected.
+
+    Edges that were rejected before have no say. An edge without which the clusters fall apart is kept.
+    """
+    kept = [meeting for meeting in meetings if meeting.edge.accepted]
+    state = np.stack(_chained(count, kept))
+    if kept and count > 1:
+        for width in _WIDTHS:
+            state = minimise(_problem(count, kept, width), state)
+    edges = []
+    for meeting in meetings:
+        edge = meeting.edge
+        off = float(np.linalg.norm(_errors(state, [meeting])[0] / _SIGMAS)) if edge.accepted else 0.0
+        if off > _REJECTED:
+            edge = dataclasses.replace(
+                edge, accepted=False, reason=f"it contradicts the other edges ({_off(state, meeting)})"
+            )
+        edges.append(edge)
+    return tuple(state), tuple(edges)
+
+
+def _off(state: np.ndarray, meeting: Meeting) -> str:
+    error = _errors(state, [meeting])[0]
+    shift, angle = np.linalg.norm(error[:3]), np.rad2deg(np.linalg.norm(error[3:6]))
+    return f"{shift:.0%} of the depth, {angle:.1f} degrees, {abs(np.expm1(error[6])):.0%} of the scale off"
+
+
+def _chained(count: int, meetings: Sequence[Meeting]) -> list[Float[np.ndarray, "4 4"]]:
+    """Along the edges with most support, overlaps before loops (a spanning tree, grown from the first cluster)."""
+    poses: dict[int, np.ndarray] = {}
+    ranked = sorted(meetings, key=lambda m: (m.edge.kind != "overlap", -m.edge.matches))
+    while len(poses) < count:
+        start = min(k for k in range(count) if k not in poses)
+        poses[start] = np.eye(4)
+        grown = True
+        while grown:
+            grown = False
+            for meeting in ranked:
+                a, b, T = meeting.edge.first, meeting.edge.second, meeting.edge.T_first_second.numpy()
+                if (a in poses) != (b in poses):
+                    if a in poses:
+                        poses[b] = poses[a] @ T
+                    else:
+                        poses[a] = poses[b] @ inverse(T)
+                    grown = True
+                    break
+    return [poses[k] for k in range(count)]
+
+
+def _errors(state: Float[np.ndarray, "k 4 4"], meetings: Sequence[Meeting]) -> Float[np.ndarray, "m 7"]:
+    """log of (measured^-1 first^-1 second anchor): seen from the place where the edge was measured."""
+    first, second, anchor, measured = _stacked(meetings)
+    return logarithm(inverse(measured) @ inverse(state[first]) @ state[second] @ anchor)
+
+
+def _stacked(meetings: Sequence[Meeting]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    first = np.array([meeting.edge.first for meeting in meetings])
+    second = np.array([meeting.edge.second for meeting in meetings])
+    return first, second, np.stack([m.T_second_anchor for m in meetings]), np.stack([m.measured for m in meetings])
+
+
+def _problem(count: int, meetings: Sequence[Meeting], width: float) -> Problem[np.ndarray]:
+    first, second, anchor, _ = _stacked(meetings)
+    columns = np.concatenate([7 * first[:, None] + np.arange(7), 7 * second[:, None] + np.arange(7)], axis=1)
+
+    def terms(state: np.ndarray) -> tuple[Terms, ...]:
+        errors = _errors(state, meetings)
+        bent = inverse_right_jacobian(errors)
+        to_second = bent @ adjoint(inverse(anchor))
+        to_first = -bent @ adjoint(inverse(anchor) @ inverse(state[second]) @ state[first])
+        whitened = errors / _SIGMAS
+        weights, costs = geman_mcclure(whitened, width)
+        jacobians = np.concatenate([to_first, to_second], axis=2) / _SIGMAS[:, None]
+        return Terms(whitened, columns, jacobians, weights, costs), fixed(7)
+
+    return Problem(7 * count, terms, lambda state, step: state @ exponential(step.reshape(-1, 7)))
+
+
+def inverse_right_jacobian(errors: Float[np.ndarray, "m 7"]) -> Float[np.ndarray, "m 7 7"]:
+    """How log(exp(e) exp(x)) changes with a small x, to second order in e."""
+    bracket = small_adjoint(errors)
+    return np.asarray(np.eye(7) + bracket / 2 + bracket @ bracket / 12)
