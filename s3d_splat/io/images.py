@@ -66,6 +66,12 @@ def check_image_body(path: Path, content: Content, *, where: str) -> None:
         _decode(image, path, content, where)
 
 
+def image_size(path: Path, *, where: str) -> tuple[int, int]:
+    """Width and height, from the header. Raises S3DError if it cannot be read."""
+    with _opened(path, "image", where) as image:
+        return image.size
+
+
 def read_colours(path: Path, *, where: str) -> UInt8[np.ndarray, "h w 3"]:
     """The pixels of an image. Raises S3DError if it cannot be read."""
     with _opened(path, "image", where) as image:

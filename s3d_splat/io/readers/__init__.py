@@ -1,0 +1,1 @@
+"""Readers of captures: one file for every layout that somebody may bring home."""

@@ -1,0 +1,110 @@
+"""What the RGB-D readers share: depth into colour, and images out of lenses that k1 k2 p1 p2 cannot describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt16
+
+from s3d_splat.errors import S3DError
+from s3d_splat.io.images import read_colours, read_counts, write_image
+from s3d_splat.io.intrinsics import checked_camera
+from s3d_splat.io.readers.base import Advance
+from s3d_splat.io.readers.calibration import SensorCamera
+from s3d_splat.io.readers.conversions import run_all
+from s3d_splat.types import CaptureView, Lens
+
+Maps = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
+Depth = UInt16[np.ndarray, "h w"]
+IntoColour = Callable[[Depth], Depth]  # what a depth image is in the pixels of the colour image
+
+
+@dataclass(frozen=True)
+class ColourCamera:
+    """The lens of the colour images as they are handed on, and where their pixels come from (None: from where they are)."""
+
+    lens: Lens
+    maps: Maps | None
+
+
+def colour_camera(camera: SensorCamera, width: int, height: int, where: str) -> ColourCamera:
+    """How colour images of a camera are handed on: as they are, or undistorted where k3 is not 0.
+
+    Raises:
+        S3DError: there can be no such camera.
+    """
+    *lower, k3 = camera.distortion
+    lens = Lens(camera.fx, camera.fy, camera.cx, camera.cy, *lower)
+    checked_camera(lens, width, height, where)
+    return ColourCamera(lens, None) if k3 == 0 else _undistorted(camera, width, height)
+
+
+def convert(
+    views: Sequence[CaptureView],
+    camera: ColourCamera,
+    into_colour: IntoColour | None,
+    work: Path,
+    advance: Advance | None,
+) -> tuple[CaptureView, ...]:
+    """The views with standard files; those that had to change lie below `work`.
+
+    Args:
+        into_colour: None where depth lies in the pixels of the colour image already.
+    """
+    if camera.maps is None and into_colour is None:
+        return tuple(views)
+    converted = tuple(_converted(view, camera, work) for view in views)
+    jobs = [partial(_convert, old, new, camera, into_colour) for old, new in zip(views, converted, strict=True)]
+    run_all(jobs, advance)
+    return converted
+
+
+def read_matrix(path: Path, where: str) -> Float[np.ndarray, "rows columns"]:
+    """The numbers of a text file.
+
+    Raises:
+        S3DError: it is missing, or holds something else.
+    """
+    try:
+        return np.loadtxt(path, dtype=np.float64, ndmin=2)
+    except (OSError, ValueError) as error:
+        raise S3DError(f"{where}: {path} cannot be read as numbers", why=str(error), fix="write the file again") from error
+
+
+def _undistorted(camera: SensorCamera, width: int, height: int) -> ColourCamera:
+    """The pinhole camera that leaves no pixel empty, as `geometry.lenses` chooses it."""
+    import cv2
+
+    matrix = np.array([[camera.fx, 0, camera.cx - 0.5], [0, camera.fy, camera.cy - 0.5], [0, 0, 1.0]])
+    coefficients = np.array(camera.distortion)
+    pinhole, _ = cv2.getOptimalNewCameraMatrix(matrix, coefficients, (width, height), 0)
+    maps = cv2.initUndistortRectifyMap(matrix, coefficients, np.eye(3), pinhole, (width, height), cv2.CV_32FC1)
+    fx, fy, cx, cy = (float(value) for value in (pinhole[0, 0], pinhole[1, 1], pinhole[0, 2] + 0.5, pinhole[1, 2] + 0.5))
+    return ColourCamera(Lens(fx, fy, cx, cy, 0.0, 0.0, 0.0, 0.0), (maps[0], maps[1]))
+
+
+def _converted(view: CaptureView, camera: ColourCamera, work: Path) -> CaptureView:
+    stem = Path(view.name).stem
+    return replace(
+        view,
+        lens=camera.lens,
+        image_path=view.image_path if camera.maps is None else work / "images" / f"{stem}.png",
+        depth_path=None if view.depth_path is None else work / "depth" / f"{stem}.png",
+    )
+
+
+def _convert(old: CaptureView, new: CaptureView, camera: ColourCamera, into_colour: IntoColour | None) -> None:
+    import cv2
+
+    if camera.maps is not None:
+        colours = read_colours(old.image_path, where=old.name)
+        write_image(new.image_path, cv2.remap(colours, *camera.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    if old.depth_path is None or new.depth_path is None:
+        return
+    counts = read_counts(old.depth_path, "depth", where=old.name)
+    counts = counts if into_colour is None else into_colour(counts)
+    write_image(new.depth_path, counts if camera.maps is None else cv2.remap(counts, *camera.maps, cv2.INTER_NEAREST))

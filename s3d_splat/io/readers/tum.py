@@ -1,0 +1,157 @@
+"""TUM RGB-D (Sturm et al., IROS 2012): rgb.txt, depth.txt and groundtruth.txt, each line led by a time stamp in seconds.
+
+Depth lies in the pixels of colour already, 5000 counts a metre, and the poses are the colour camera's. The cameras are
+those that the data set publishes for freiburg1, freiburg2 and freiburg3, known by the folder's name; `calibration.json`
+replaces them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from s3d_splat.errors import S3DError
+from s3d_splat.geometry.rotations import rotation_matrices
+from s3d_splat.io.images import image_size
+from s3d_splat.io.poses import read_pose
+from s3d_splat.io.readers.base import Advance
+from s3d_splat.io.readers.calibration import FILE, RgbdCalibration, SensorCamera, read_calibration
+from s3d_splat.io.readers.checks import check_files, check_images_left
+from s3d_splat.io.readers.names import scene_names
+from s3d_splat.io.readers.rgbd import colour_camera, convert
+from s3d_splat.io.transforms import inside
+from s3d_splat.types import Capture, CaptureCluster, CaptureView
+
+_LOG = logging.getLogger("s3d_splat")
+_APART = 0.02  # seconds between an image and the depth or pose that belongs to it
+_DEPTH_SCALE = 1 / 5000
+# Colour cameras as published (vision.in.tum.de/data/datasets/rgbd-dataset/file_formats), whose pixel centres are at 0.
+_PUBLISHED = {
+    "freiburg1": SensorCamera(517.3, 516.5, 319.1, 255.8, (0.2624, -0.9531, -0.0054, 0.0026, 1.1633)),
+    "freiburg2": SensorCamera(520.9, 521.0, 325.6, 250.2, (0.2312, -0.7849, -0.0033, -0.0001, 0.9172)),
+    "freiburg3": SensorCamera(535.4, 539.2, 320.6, 248.1),
+}
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """A text file with a time stamp in every line."""
+
+    times: Float[np.ndarray, " n"]  # seconds, ascending
+    rows: list[list[str]]  # what follows the time
+
+
+class TumReader:
+    """Posed RGB-D images; images without a pose near enough in time are left out with a warning."""
+
+    name = "tum"
+
+    def recognises(self, folder: Path) -> bool:
+        """The lists of images and poses are there."""
+        return (folder / "rgb.txt").is_file() and (folder / "groundtruth.txt").is_file()
+
+    def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
+        """Read the images in the order of time; undistorted ones (freiburg1, freiburg2) are written below `work`."""
+        calibration = _calibration(folder)
+        colours, poses = _read_listing(folder / "rgb.txt", 1), _read_listing(folder / "groundtruth.txt", 7)
+        depths = _read_listing(folder / "depth.txt", 1) if (folder / "depth.txt").exists() else _Listing(np.empty(0), [])
+        pose_of = _nearest(colours.times, poses.times)
+        posed = [index for index in range(len(colours.rows)) if pose_of[index] >= 0]
+        if len(posed) < len(colours.rows):
+            _LOG.warning(
+                "%d of %d images are left out: no pose within %g ms.",
+                len(colours.rows) - len(posed),
+                len(colours.rows),
+                1000 * _APART,
+            )
+        check_images_left(folder, [colours.rows[index][0] for index in posed])
+        names = scene_names([colours.rows[index][0] for index in posed])
+        first = inside(folder, colours.rows[posed[0]][0], str(folder / "rgb.txt"))
+        width, height = image_size(first, where=first.name)
+        camera = colour_camera(calibration.colour, width, height, str(folder))
+        depth_of = _mutual(colours.times, depths.times)
+        views = tuple(
+            CaptureView(
+                name=names[colours.rows[index][0]],
+                image_path=inside(folder, colours.rows[index][0], str(folder / "rgb.txt")),
+                width=width,
+                height=height,
+                lens=camera.lens,
+                T_cluster_camera=_pose(poses.rows[pose_of[index]], folder / "groundtruth.txt"),
+                depth_path=_depth_path(folder, depths, int(depth_of[index])),
+                depth_scale=calibration.depth_scale,
+            )
+            for index in posed
+        )
+        check_files((CaptureCluster(views),), advance)
+        clusters = (CaptureCluster(convert(views, camera, None, work, advance)),)
+        return Capture(root=folder, format=self.name, names=tuple(view.name for view in views), clusters=clusters)
+
+
+def _calibration(folder: Path) -> RgbdCalibration:
+    known = [camera for name, camera in _PUBLISHED.items() if name in folder.resolve().name.lower()]
+    default = RgbdCalibration(known[0], known[0], np.eye(4), _DEPTH_SCALE) if known else None
+    found = read_calibration(folder, default)
+    if found is None:
+        raise S3DError(
+            f"the camera of {folder} is not known",
+            why=f"the name of the folder says none of {', '.join(_PUBLISHED)}",
+            fix=f'write {FILE} into it, {{"colour": {{"fl_x", "fl_y", "cx", "cy"}}, "depth_scale": 0.0002}}',
+        )
+    return found
+
+
+def _read_listing(path: Path, columns: int) -> _Listing:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise S3DError(f"{path} cannot be read", why=str(error), fix="copy the sequence again") from error
+    rows = [line.replace(",", " ").split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    try:
+        times = np.array([float(row[0]) for row in rows])
+        ordered = np.argsort(times, kind="stable")
+        if any(len(row) <= columns for row in rows) or not np.isfinite(times).all():
+            raise ValueError(f"a line lacks its time or one of its {columns} values")
+    except ValueError as error:
+        raise S3DError(f"{path} is malformed", why=str(error), fix="copy the sequence again") from error
+    return _Listing(times[ordered], [rows[index][1:] for index in ordered])
+
+
+def _nearest(times: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> Int[np.ndarray, " n"]:
+    """For each time the index of the nearest other (ascending), -1 where none is within `_APART`."""
+    if len(others) == 0:
+        return np.full(len(times), -1)
+    after = np.searchsorted(others, times).clip(0, len(others) - 1)
+    before = (after - 1).clip(0)
+    nearest = np.where(np.abs(others[before] - times) <= np.abs(others[after] - times), before, after)
+    return np.where(np.abs(others[nearest] - times) <= _APART, nearest, -1)
+
+
+def _mutual(times: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> Int[np.ndarray, " n"]:
+    """Like `_nearest`, but nothing is given to two: each must be the nearest of the other."""
+    there, back = _nearest(times, others), _nearest(others, times)
+    return np.array([other if other >= 0 and back[other] == index else -1 for index, other in enumerate(there)], dtype=int)
+
+
+def _depth_path(folder: Path, depths: _Listing, index: int) -> Path | None:
+    return None if index < 0 else inside(folder, depths.rows[index][0], str(folder / "depth.txt"))
+
+
+def _pose(values: Sequence[str], path: Path) -> Float[Tensor, "4 4"]:
+    """tx ty tz qx qy qz qw: camera to world."""
+    where = f"{path}: {' '.join(values)}"
+    try:
+        x, y, z, qx, qy, qz, qw = (float(value) for value in values[:7])
+    except ValueError as error:
+        raise S3DError(f"{where} is no pose", why=str(error), fix="copy the sequence again") from error
+    matrix = np.eye(4)
+    matrix[:3, :3] = rotation_matrices(torch.tensor([qw, qx, qy, qz], dtype=torch.float64)).numpy()
+    matrix[:3, 3] = x, y, z
+    return torch.from_numpy(read_pose(matrix, where, called="tx ty tz qx qy qz qw"))
