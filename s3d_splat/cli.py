@@ -18,6 +18,7 @@ from s3d_splat.cli_evaluate import Json, evaluate_app, report
 from s3d_splat.config import Config, automatic_preset, config_from_dict, load_preset
 from s3d_splat.errors import S3DError
 from s3d_splat.instances.options import InstanceOptions
+from s3d_splat.prepare.options import PrepareOptions
 from s3d_splat.synthetic.options import SynthOptions, parse_fault
 
 SceneFolder = Annotated[Path, arg(metavar="SCENE")]
@@ -26,6 +27,8 @@ RunFolder = Annotated[Path, arg(metavar="RUN")]
 DESCRIPTION = "Panoptic 3D scenes with Gaussian splatting: every object its own set of Gaussians, with one id."
 
 log = logging.getLogger("s3d_splat")
+
+_PREPARE = PrepareOptions()
 
 
 def demo(out: Path = Path("out/demo"), json_output: Json = False) -> None:
@@ -68,6 +71,28 @@ def synth(
     with progress("rendering the room") as advance:
         write_scene(out, options, advance)
     print(f"wrote {out}: {frames} frames of {width} x {height}")
+
+
+def prepare(
+    capture: Annotated[Path, arg(metavar="CAPTURE")],
+    scene: SceneFolder,
+    /,
+    options: Annotated[PrepareOptions, arg(name="")] = _PREPARE,
+    json_output: Json = False,
+) -> None:
+    """Make a scene folder of a capture: cameras, depth and masks brought into one world, with one id per object.
+
+    The same command goes on where it stopped. SCENE/prepare_report.html shows what was done.
+
+    Args:
+        capture: A folder with images: a nerfstudio data set, a COLMAP model, 7-Scenes or TUM RGB-D, or simply images/.
+        scene: The scene folder to write; it must not exist yet.
+    """
+    from s3d_splat.prepare import stages
+
+    report(stages.prepare(capture, scene, options), json_output)
+    if not json_output:
+        print(f"report: {scene / 'prepare_report.html'}\nnext: s3d-splat train {scene} RUN")
 
 
 def _train_command(default: Config) -> Callable[..., None]:
@@ -140,6 +165,7 @@ def build_app(default: Config) -> SubcommandApp:
     app = SubcommandApp()
     app.command(demo)
     app.command(synth)
+    app.command(prepare)
     app.command(_train_command(default))
     app.command(_aggregate_command(default.instances))
     app.command(render)

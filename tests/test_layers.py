@@ -27,7 +27,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "evaluation",
         "editing export report",
         "config",
-        "pipeline",
+        "pipeline prepare",
         "viewer bench",
         "cli_evaluate",
         "cli_bench",

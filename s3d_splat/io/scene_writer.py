@@ -46,17 +46,17 @@ class FrameLayers:
 class SceneWriter:
     """Writes a scene folder (`with SceneWriter(folder) as writer: writer.add_frame(...); ...; writer.finish(...)`).
 
-    Everything goes to a temporary folder beside the final one, which takes its place in `finish`; leaving the block without
-    `finish` removes it.
+    Everything goes to a temporary folder beside the final one (or to `temporary`, on the same file system), which takes its
+    place in `finish`; leaving the block without `finish` removes it.
 
     Raises (constructor):
         S3DError: the folder exists already, and either `replace` is off or it is no scene folder.
     """
 
-    def __init__(self, folder: Path, *, replace: bool = False) -> None:
+    def __init__(self, folder: Path, *, replace: bool = False, temporary: Path | None = None) -> None:
         self._folder = folder.absolute()
         check_new_scene(self._folder, replace=replace)
-        self._partial = self._folder.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{self._folder.name}")
+        self._partial = temporary or self._folder.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{self._folder.name}")
         self._frames: list[dict[str, Any]] = []
         self._truth_frames: list[dict[str, Any]] = []
 

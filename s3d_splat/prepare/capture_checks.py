@@ -94,6 +94,20 @@ def check_masks(capture: Capture) -> None:
         )
 
 
+def check_surfaces(capture: Capture) -> None:
+    """Check that a capture whose poses are taken as they are says where surfaces lie.
+
+    Raises:
+        S3DError: it has neither depth images nor points.
+    """
+    if capture.points is None and not any(view.depth_path for view in _views(capture)):
+        raise S3DError(
+            f"{capture.root} has poses, but neither depth images nor points",
+            why="training starts from points on the surfaces",
+            fix="--geometry colmap finds cameras and points from the images; or add depth images",
+        )
+
+
 def listed(names: Sequence[str]) -> str:
     """Some names, and how many more there are."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""

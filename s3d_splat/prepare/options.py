@@ -14,7 +14,7 @@ from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskChoice
 class PrepareOptions:
     """Everything that decides what a capture becomes."""
 
-    format: str | None = None  # the reader; None: recognised from the files
+    format: str | None = None  # nerfstudio, colmap, 7scenes, tum, apc_shelf or raw; None: recognised from the files
     geometry: GeometryChoice = "auto"  # where cameras and depth come from; auto: the capture where it has them, else colmap
     masks: MaskChoice = "auto"  # where masks come from; auto: the capture where it has them, else felzenszwalb
     test_every: int = 8  # every n-th image is a test frame where the capture does not say; 0: none

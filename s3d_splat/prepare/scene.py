@@ -16,7 +16,7 @@ from s3d_splat.alignment.values import WorldFrame
 from s3d_splat.io.images import read_counts
 from s3d_splat.io.scene_writer import FrameLayers, SceneWriter
 from s3d_splat.io.transforms import frame_name
-from s3d_splat.types import Camera, ClassInfo, InstanceInfo, Observation, ProxyGeometry, Split
+from s3d_splat.types import Camera, ClassInfo, InstanceInfo, Observation, ProxyGeometry
 
 Advance = Callable[[int, int], None]
 REPORT = "prepare_report.html"
@@ -34,35 +34,29 @@ class SceneContent:
     truth: Path | None
 
 
-def write_scene(
-    folder: Path, content: SceneContent, make_report: Callable[[], str], advance: Advance | None = None
-) -> None:
+def write_scene(folder: Path, content: SceneContent, report: str, temporary: Path, advance: Advance | None = None) -> None:
     """Write the scene folder, which appears when it is complete.
 
     Images without distortion are copied byte by byte, the others are undistorted. Depth is that of all sources together, in
     millimetres; semantics are the classes of the instances, where any is known.
 
     Args:
-        make_report: makes the text of the report when everything else is written.
+        report: the text of `prepare_report.html`.
+        temporary: where the unfinished folder stands, on the file system of `folder`.
 
     Raises:
         S3DError: the folder exists, the file system refuses, or an image cannot be read.
     """
     class_of = _class_table(content.instances)
-    with SceneWriter(folder) as writer:
+    with SceneWriter(folder, temporary=temporary) as writer:
         for index, frame in enumerate(content.frames):
             _add_frame(writer, frame, _layers(frame, content.masks, class_of))
             if advance is not None:
                 advance(index + 1, len(content.frames))
         if content.truth is not None:
             writer.add_truth_folder(content.truth)
-        writer.add_text(REPORT, make_report())
+        writer.add_text(REPORT, report)
         writer.finish(proxy=content.proxy, classes=content.classes, instances=content.instances)
-
-
-def split_of(frame: WorldFrame) -> Split:
-    """The split of an image, which all its sources share."""
-    return frame.sources[0].frame.split
 
 
 def _add_frame(writer: SceneWriter, frame: WorldFrame, layers: FrameLayers) -> None:

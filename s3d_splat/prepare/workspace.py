@@ -70,6 +70,12 @@ class Workspace:
         self.seconds[name] = self.seconds.get(name, 0.0) + done["seconds"]
         return value
 
+    def scratch(self, name: str) -> Path:
+        """A path in the work folder that nothing stands at; what an interrupted call left there is removed."""
+        path = self._folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        return path
+
     def _clear_from(self, count: int) -> None:
         """Remove what an interrupted or differing call left of this stage and of those after it."""
         for folder in self._folder.iterdir():
@@ -92,17 +98,22 @@ def open_workspace(scene: Path, fingerprint: str, types: tuple[type, ...]) -> It
     except OSError as error:
         raise unwritable(folder, error) from error
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise S3DError(
-                f"another call is preparing {scene}",
-                why="two calls would write the same files",
-                fix="wait for it to end, or stop it and give the same command again",
-            ) from None
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise S3DError(
+            f"another call is preparing {scene}",
+            why="two calls would write the same files",
+            fix="wait for it to end, or stop it and give the same command again",
+        ) from None
+    try:
         with _full_disk_explained(folder):
             yield Workspace(folder, fingerprint, types)
         shutil.rmtree(folder, ignore_errors=True)
+    except BaseException:
+        if not any(folder.glob("*/done.json")):  # nothing worth keeping
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
     finally:
         os.close(lock)
 
