@@ -30,7 +30,7 @@ from s3d_splat.types import Capture, CaptureCluster, CaptureView, InstanceInfo, 
 _INFO = "cam.info.txt"
 _DEPTH_SCALE = 1e-4
 _POSE = "camera-to-world"
-_Sections = dict[str, Float[np.ndarray, "rows columns"]]
+_Sections = dict[str, np.ndarray]  # float64 matrices of any size
 
 
 class ApcShelfReader:
@@ -96,7 +96,7 @@ def _read_sections(text: str, path: Path) -> _Sections:
     return {title: np.array(matrix) for title, matrix in rows.items()}
 
 
-def _section(sections: _Sections, path: Path, *words: str) -> Float[np.ndarray, "rows columns"]:
+def _section(sections: _Sections, path: Path, *words: str) -> Float[np.ndarray, "_ _"]:
     found = [matrix for title, matrix in sections.items() if all(word in title for word in words)]
     if not found:
         raise S3DError(f"{path} lacks '{' '.join(words)}'", why="it holds the cameras", fix="copy the folder again")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from s3d_splat.types import Capture
 
 Advance = Callable[[int, int], None]  # steps done, steps in all
 
 
+@runtime_checkable
 class CaptureReader(Protocol):
     """Knows one layout of folders.
 

@@ -1,0 +1,178 @@
+"""The tiny world of `tests.scene_fixtures` in every layout that a reader knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from s3d_splat.geometry.cameras import opengl_from_opencv
+from s3d_splat.io.images import write_image
+from s3d_splat.io.results import write_depth_png, write_id_png
+from tests.scene_fixtures import FRAMES, HEIGHT, WIDTH, tiny_camera, tiny_observation, write_tiny_scene
+
+INTRINSICS = {"fl_x": 28.0, "fl_y": 28.0, "cx": WIDTH / 2, "cy": HEIGHT / 2}
+BASELINE = 0.05  # metres by which the colour camera of the RGB-D sensor sits to the right of the depth camera
+ROWS = [{"id": k, "class_id": 1, "class_name": "thing", "is_thing": True} for k in (1, 2, 3)]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How one layout is written, and what a reader then knows."""
+
+    format: str
+    write: Callable[[Path], None]
+    image: str  # file of the first image, below the folder
+    depth: str | None = None  # its depth
+    mask: str | None = None
+
+
+def write_json(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def true_pose(index: int) -> np.ndarray:
+    """Camera to world of image `index`, OpenCV axes, float64."""
+    return tiny_camera(index).T_world_camera.double().numpy()
+
+
+def opengl_rows(index: int) -> list[list[float]]:
+    return opengl_from_opencv(torch.from_numpy(true_pose(index))).tolist()
+
+
+def write_pixels(index: int, *, image: Path, depth: Path | None = None, mask: Path | None = None) -> None:
+    pixels = tiny_observation(tiny_camera(index))
+    write_image(image, pixels.image.numpy())
+    if depth is not None and pixels.depth is not None:
+        write_depth_png(depth, pixels.depth)
+    if mask is not None and pixels.instances is not None:
+        write_id_png(mask, pixels.instances)
+
+
+def write_nerfstudio(folder: Path) -> None:
+    write_tiny_scene(folder, truth=True)
+
+
+def write_raw(folder: Path) -> None:
+    """Images, intrinsics, depth and poses in `capture.json`."""
+    frames = []
+    for index in range(FRAMES):
+        write_pixels(index, image=folder / f"images/{index}.png", depth=folder / f"depth/{index}.png")
+        names = {"file_path": f"images/{index}.png", "depth_file_path": f"depth/{index}.png"}
+        frames.append(names | {"transform_matrix": opengl_rows(index)})
+    write_json(folder / "capture.json", {"intrinsics": INTRINSICS, "frames": frames})
+
+
+def write_clusters(folder: Path) -> None:
+    """Two clusters that share two images."""
+    for index in range(FRAMES):
+        write_pixels(index, image=folder / f"images/{index}.png")
+    for number, members in enumerate((range(4), range(2, FRAMES))):
+        cluster = folder / f"clusters/{number}"
+        frames = [{"file_path": f"images/{index}.png", "transform_matrix": opengl_rows(index)} for index in members]
+        write_json(cluster / "transforms.json", INTRINSICS | {"depth_scale": 0.001, "frames": frames})
+        write_json(cluster / "instances.json", ROWS)
+        for index in members:
+            pixels = tiny_observation(tiny_camera(index))
+            assert pixels.depth is not None
+            assert pixels.instances is not None
+            write_depth_png(cluster / f"depth/{index}.png", pixels.depth)
+            write_id_png(cluster / f"instances/{index}.png", pixels.instances)
+            write_image(cluster / f"confidence/{index}.png", np.full((HEIGHT, WIDTH), 255, dtype=np.uint8))
+
+
+def write_colmap_text(folder: Path) -> None:
+    """A text model with one camera of 28 px and three points."""
+    model = folder / "sparse/0"
+    model.mkdir(parents=True)
+    (model / "cameras.txt").write_text(f"# cameras\n1 PINHOLE {WIDTH} {HEIGHT} 28 28 {WIDTH / 2} {HEIGHT / 2}\n")
+    lines = ["# images"]
+    for index in range(FRAMES):
+        write_pixels(index, image=folder / f"images/{index}.png")
+        x = -true_pose(index)[0, 3]  # of the world's origin in the camera
+        lines += [f"{index + 1} 1 0 0 0 {x} 0 0 1 {index}.png", ""]
+    (model / "images.txt").write_text("\n".join(lines) + "\n")
+    (model / "points3D.txt").write_text("1 0 0 3 255 0 0 0.5\n2 1 0 3 0 255 0 0.5\n3 0 1 3 0 0 255 0.5\n")
+
+
+def write_colmap_binary(folder: Path) -> None:
+    """The same model as three binary files, in `sparse`."""
+    import pycolmap
+
+    write_colmap_text(folder)
+    model = pycolmap.Reconstruction(str(folder / "sparse/0"))
+    for path in (folder / "sparse/0").iterdir():
+        path.unlink()
+    (folder / "sparse/0").rmdir()
+    model.write_binary(str(folder / "sparse"))
+
+
+def write_seven_scenes(folder: Path, place: str = "") -> None:
+    """A sensor whose colour camera sits `BASELINE` to the right of its depth camera; poses and depth are the latter's."""
+    shift = np.eye(4)
+    shift[0, 3] = -BASELINE
+    for index in range(FRAMES):
+        stem = folder / place / f"frame-{index:06d}"
+        write_image(stem.with_name(f"{stem.name}.color.png"), tiny_observation(tiny_camera(index)).image.numpy())
+        T_world_depth = true_pose(index) @ shift
+        camera = tiny_camera(index)
+        beside = type(camera)(torch.from_numpy(T_world_depth).float(), 28.0, 28.0, 16.0, 12.0, WIDTH, HEIGHT)
+        depth = tiny_observation(beside).depth
+        assert depth is not None
+        write_depth_png(stem.with_name(f"{stem.name}.depth.png"), depth)
+        np.savetxt(stem.with_name(f"{stem.name}.pose.txt"), T_world_depth)
+    cameras = {"colour": INTRINSICS, "depth": INTRINSICS, "T_colour_depth": shift.tolist()}
+    write_json(folder / "calibration.json", cameras)
+
+
+def write_tum(folder: Path) -> None:
+    """Images every 33 ms, depth 5 ms later, poses every 10 ms; depth in 5000 counts a metre."""
+    colours, depths, poses = ["# time file"], ["# time file"], ["# time tx ty tz qx qy qz qw"]
+    for index in range(FRAMES):
+        time = 1305031102.0 + 0.033 * index
+        pixels = tiny_observation(tiny_camera(index))
+        assert pixels.depth is not None
+        write_image(folder / f"rgb/{time:.6f}.png", pixels.image.numpy())
+        write_image(folder / f"depth/{time + 0.005:.6f}.png", (pixels.depth * 5000).round().numpy().astype(np.uint16))
+        colours.append(f"{time:.6f} rgb/{time:.6f}.png")
+        depths.append(f"{time + 0.005:.6f} depth/{time + 0.005:.6f}.png")
+        poses.append(f"{time + 0.002:.6f} {true_pose(index)[0, 3]} 0 0 0 0 0 1")
+    for name, lines in (("rgb", colours), ("depth", depths), ("groundtruth", poses)):
+        (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    write_json(folder / "calibration.json", {"colour": INTRINSICS, "depth_scale": 0.0002})
+
+
+def write_apc_shelf(folder: Path) -> None:
+    lines = ['# Objects: ["box","cup","a_wall"]', "", "# Color camera intrinsic matrix"]
+    lines += [f"28 0 {WIDTH / 2}", f"0 28 {HEIGHT / 2}", "0 0 1", ""]
+    for index in range(FRAMES):
+        stem = f"frame-{index:06d}"
+        pixels = tiny_observation(tiny_camera(index))
+        assert pixels.depth is not None
+        assert pixels.instances is not None
+        write_image(folder / f"{stem}.color.png", pixels.image.numpy())
+        counts = (pixels.depth * 10000).round().numpy().astype(np.uint16)
+        write_image(folder / f"{stem}.depth.png", (counts << np.uint16(3)) | (counts >> np.uint16(13)))
+        write_image(folder / f"segm/{stem}.segm.png", (pixels.instances * 6).numpy().astype(np.uint8))
+        lines.append(f"# Camera-to-world extrinsic matrix (camera pose) for {stem}")
+        lines += [" ".join(str(value) for value in row) for row in true_pose(index).tolist()]
+    (folder / "cam.info.txt").write_text("\n".join(lines) + "\n")
+
+
+LAYOUTS = {
+    "nerfstudio": Layout("nerfstudio", write_nerfstudio, "images/0000.png", "depth/0000.png", "instances/0000.png"),
+    "raw": Layout("raw", write_raw, "images/0.png", "depth/0.png"),
+    "clusters": Layout("raw", write_clusters, "images/0.png", "clusters/0/depth/0.png", "clusters/0/instances/0.png"),
+    "colmap text": Layout("colmap", write_colmap_text, "images/0.png"),
+    "colmap binary": Layout("colmap", write_colmap_binary, "images/0.png"),
+    "7scenes": Layout("7scenes", write_seven_scenes, "frame-000000.color.png", "frame-000000.depth.png"),
+    "tum": Layout("tum", write_tum, "rgb/1305031102.000000.png", "depth/1305031102.005000.png"),
+    "apc_shelf": Layout(
+        "apc_shelf", write_apc_shelf, "frame-000000.color.png", "frame-000000.depth.png", "segm/frame-000000.segm.png"
+    ),
+}
