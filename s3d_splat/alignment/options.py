@@ -29,6 +29,8 @@ class FusionOptions:
     """How the depth of all images becomes one cloud."""
 
     voxel: float = 0.02  # metres: edge of a cell, of which one point remains
+    images: int = 2  # that must see a cell's surface where it is for it to stay (fewer if there are no more)
+    cells: int = 4_000_000  # that are held at a time; with more the edge doubles
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class IdentityOptions:
     """How the ids of clusters become ids of objects."""
 
     overlap: Literal["both", "2d", "3d"] = "both"  # evidence: masks of shared images, lifted masks in space, or both
+    cell: float = 0.0125  # edge of a cell in which lifted masks are compared, of the median depth
 
 
 @dataclass(frozen=True)
