@@ -33,7 +33,7 @@ class Case:
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS[name], id=name) for name in GEOMETRY_PRIORS])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     capture = relief_capture(tmp_path_factory.mktemp("capture"))
-    prior = make_geometry_prior(GeometryOptions(request.param, ColmapOptions(max_features=700, threads=1)), capture)
+    prior = make_geometry_prior(GeometryOptions(request.param, ColmapOptions(max_features=600, threads=1)), capture)
     work, progress = tmp_path_factory.mktemp("work"), []
     posed = prior.pose(capture.clusters[0], work, load_observation, lambda done, total: progress.append((done, total)))
     return Case(prior, capture.clusters[0], work, posed, progress)

@@ -19,7 +19,7 @@ LENS = Lens(FOCAL, FOCAL, WIDTH / 2, HEIGHT / 2, 0.0, 0.0, 0.0, 0.0)
 DEPTH_SCALE = 0.0005  # units for one count
 WALL, BLOCK = 5.0, 3.5  # depths of the two surfaces, in the world of the poses
 TABLE = (InstanceInfo(1, 1, "wall", False, 1.0), InstanceInfo(2, 2, "block", True, 1.0))
-COUNT = 8
+COUNT = 7
 
 
 def relief_capture(folder: Path) -> Capture:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 
 from s3d_splat.console import Advance
 from s3d_splat.errors import S3DError
@@ -28,6 +28,7 @@ _LARGEST_ID = 65535  # 16 bits
 _SCALE_AT_320 = 300.0  # skimage's scale for an image 320 pixels wide; it grows with the width, as borders do against areas
 _BLUR_AT_320 = 0.8  # pixels
 _CLEAR_STEP = 0.05  # of the depth, between neighbouring pixels
+_ON_A_STEP = 0.5
 
 
 class FelzenszwalbMasks:
@@ -98,22 +99,28 @@ class FelzenszwalbMasks:
 def regions(
     image: UInt8[np.ndarray, "h w 3"], depth: Float[np.ndarray, "h w"] | None, options: FelzenszwalbOptions
 ) -> Int[np.ndarray, "h w"]:
-    """Regions 0, 1, ... of an image that border on each other where colour or depth changes.
+    """Regions (numbers from 0, with gaps) of an image that border on each other where colour or depth changes.
 
     Args:
         depth: any unit, 0 = none; only its relative steps count.
     """
+    if depth is None or not depth.any() or options.depth_weight == 0:
+        return _segmented(image.astype(np.float64) / 255, options)
+    steps = depth_steps(depth)
+    found = _segmented(np.dstack([image / 255, options.depth_weight * steps]), options)
+    return nearest(found, steps < _ON_A_STEP)  # else the pixels along a step would be a region of their own
+
+
+def _segmented(channels: Float[np.ndarray, "h w c"], options: FelzenszwalbOptions) -> Int[np.ndarray, "h w"]:
     from skimage.segmentation import felzenszwalb
 
-    size = image.shape[1] / 320
-    channels = image.astype(np.float64) / 255
-    if depth is not None and depth.any() and options.depth_weight > 0:
-        channels = np.dstack([channels, options.depth_weight * depth_steps(depth)])
+    height, width, _ = channels.shape
+    size = width / 320
     return felzenszwalb(
         channels,
         scale=_SCALE_AT_320 * size * options.scale,
         sigma=_BLUR_AT_320 * size,
-        min_size=max(1, round(options.smallest * image.shape[0] * image.shape[1])),
+        min_size=max(1, round(options.smallest * height * width)),
         channel_axis=-1,
     )
 
@@ -124,14 +131,22 @@ def depth_steps(depth: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     The inverse depth of a plane is linear in pixels, so that its second difference sees steps and creases only. Holes take
     the depth of the nearest pixel that has one.
     """
-    from scipy.ndimage import distance_transform_edt, median_filter
+    from scipy.ndimage import median_filter
 
-    nearest = distance_transform_edt(depth <= 0, return_distances=False, return_indices=True)
-    inverse = 1 / median_filter(depth[tuple(nearest)].astype(np.float64), 3)
+    inverse = 1 / median_filter(nearest(depth, depth > 0).astype(np.float64), 3)
     padded = np.pad(inverse, 1, mode="reflect", reflect_type="odd")  # goes on straight beyond the border
     down = padded[2:, 1:-1] - 2 * inverse + padded[:-2, 1:-1]
     across = padded[1:-1, 2:] - 2 * inverse + padded[1:-1, :-2]
     return np.clip(np.maximum(np.abs(down), np.abs(across)) / inverse / _CLEAR_STEP, 0, 1)
+
+
+def nearest(values: Shaped[np.ndarray, "h w"], is_sound: Bool[np.ndarray, "h w"]) -> Shaped[np.ndarray, "h w"]:
+    """The values, each that is not sound replaced by the nearest sound one; as they are if none is."""
+    from scipy.ndimage import distance_transform_edt
+
+    if not is_sound.any():
+        return values
+    return values[tuple(distance_transform_edt(~is_sound, return_distances=False, return_indices=True))]
 
 
 def largest_first(regions: Int[np.ndarray, "h w"], limit: int) -> Int[np.ndarray, "h w"]:
