@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
+from s3d_splat.alignment.bending import Bent, Given, bend, fitted_gauges, unbent
+from s3d_splat.alignment.connection import pieces, require_connected, require_shared_images
+from s3d_splat.alignment.keyframes import Keyframe, choose, read_keyframe, signatures
+from s3d_splat.alignment.loops import alike, in_sequence, measured, together
 from s3d_splat.alignment.matches import Measured, depth_at
 from s3d_splat.alignment.options import PoseOptions
-from s3d_splat.alignment.pose_graph import Meeting, components, settle
+from s3d_splat.alignment.pair import PairEdge
+from s3d_splat.alignment.pose_graph import Meeting, settle
 from s3d_splat.alignment.registration import members, overlap_edges, pose_of
+from s3d_splat.alignment.revisits import anchored, judged, revisits
 from s3d_splat.alignment.values import Alignment, Edge
 from s3d_splat.alignment.world import is_one_gauge, upright, world_frames
 from s3d_splat.errors import S3DError
-from s3d_splat.geometry.similarity import moved_pose, scale_of, similarity
+from s3d_splat.geometry.similarity import moved_pose, scale_of
 from s3d_splat.types import PosedCluster
 
 Advance = Callable[[int, int], None]
 Table = Mapping[str, Measured]
+
+_PARTS = {"overlaps": (0, 150), "keyframes": (150, 550), "pairs": (550, 900), "again": (900, 1000)}  # of the work, of 1000
 
 
 def align(
@@ -32,7 +41,8 @@ def align(
     """Bring all clusters into one world.
 
     One cluster, or clusters that share one gauge already, are kept as they are, to the last bit. Otherwise the world has the
-    geometric mean of the clusters' units, the mean upright of the cameras as +z, and the mean camera centre as its origin.
+    geometric mean of the clusters' units, the mean upright of the cameras as +z, and the mean camera centre as its origin;
+    every image has one pose there, and clusters are bent where their own poses drifted.
 
     Args:
         names: file names of all images of the capture, in the order of time.
@@ -49,43 +59,88 @@ def align(
             why="a scene is built from images whose cameras are known",
             fix="take sharper images that overlap more, or give poses with the capture",
         )
-    rng = np.random.default_rng(seed)
     if not options.loops:
-        _require_shared_images(tables)
-    edges = overlap_edges(clusters, rng, advance)
+        require_shared_images(tables)
+    rng = np.random.default_rng(seed)
+    edges = overlap_edges(clusters, rng, _part(advance, "overlaps"))
     units = [_unit(table) for table in tables]
-    if len(components(len(clusters), edges)) == 1 and _given_world(edges, units):
+    if len(pieces(tables, edges)) == 1 and _is_given_world(edges, units):
         identity = tuple(torch.eye(4, dtype=torch.float64) for _ in clusters)
         return Alignment(world_frames(names, tables, None, [1.0] * len(clusters)), identity, edges)
-    meetings = [Meeting(edge, _anchor(tables[edge.second], edge.frames[1], units[edge.second])) for edge in edges]
-    gauges, edges = settle(len(clusters), meetings)
-    _require_connected(tables, edges, options.loops)
-    return _in_new_world(tables, names, gauges, edges)
+    central = world_frames(names, tables, None, [1.0] * len(tables))
+    posed, trusted = [frame.name for frame in central], [frame.sources[0].cluster for frame in central]
+    given = Given(tables, units, posed, trusted, edges)
+    bent, edges = _joined(given, options, rng, advance)
+    return _upright_world(given, names, bent, edges)
 
 
-def _in_new_world(
-    tables: Sequence[Table], names: Sequence[str], gauges: Sequence[Float[np.ndarray, "4 4"]], edges: tuple[Edge, ...]
-) -> Alignment:
-    poses: dict[str, np.ndarray] = {}
-    for frame in world_frames(names, tables, None, [1.0] * len(tables)):
-        source = frame.sources[0]
-        poses[frame.name] = moved_pose(gauges[source.cluster], pose_of(tables[source.cluster][frame.name]))
-    scales = np.array([float(scale_of(gauge)) for gauge in gauges])
-    change = upright(np.stack(list(poses.values())), scales)
-    poses = {name: moved_pose(change, pose) for name, pose in poses.items()}
-    gauges = [change @ gauge for gauge in gauges]
-    frames = world_frames(names, tables, poses, [float(scale_of(gauge)) for gauge in gauges])
-    return Alignment(frames, tuple(torch.from_numpy(gauge) for gauge in gauges), edges)
+def _joined(
+    given: Given, options: PoseOptions, rng: np.random.Generator, advance: Advance | None
+) -> tuple[Bent, tuple[Edge, ...]]:
+    """Poses of all images in one world, after looking at keyframes twice: before anything is known, and with good poses."""
+    gauges, edges = settle(len(given.tables), _meetings(given, given.edges))
+    keyframes = _keyframes(given, gauges, edges, _part(advance, "keyframes"))
+    looks = signatures(keyframes, rng)
+    candidates = in_sequence(len(keyframes)) + (alike(looks) if options.loops else [])
+    pairs = measured(candidates, keyframes, rng, _part(advance, "pairs"))
+    found = revisits(pairs, keyframes, given.tables, given.units)
+    gauges, edges = settle(len(given.tables), _meetings(given, (*edges, *(revisit.edge for revisit in found))))
+    require_connected(given.tables, edges, options.loops)
+    rejected = {edge.frames for edge in edges if not edge.accepted and edge.kind == "loop"}
+    pairs = [pair for pair in pairs if _frames(pair, keyframes) not in rejected]
+    given = dataclasses.replace(given, edges=edges)
+    bent, errors = bend(given, unbent(given, gauges), keyframes, pairs)
+    if options.loops:
+        unit = float(np.median([unit * scale for unit, scale in zip(given.units, bent.scales, strict=True)]))
+        again = together(bent.poses[[keyframe.image for keyframe in keyframes]], looks, unit, candidates)
+        new = measured(again, keyframes, rng, _part(advance, "again"))
+        pairs = [*pairs, *new]
+        edges = (*edges, *(revisit.edge for revisit in revisits(new, keyframes, given.tables, given.units)))
+        bent, errors = bend(given, bent, keyframes, pairs)
+    by_names = {_frames(pair, keyframes): float(error) for pair, error in zip(pairs, errors, strict=True)}
+    return bent, judged(edges, by_names)
 
 
-def _given_world(edges: Sequence[Edge], units: Sequence[float]) -> bool:
+def _upright_world(given: Given, names: Sequence[str], bent: Bent, edges: tuple[Edge, ...]) -> Alignment:
+    held = [k for k, table in enumerate(given.tables) if table]
+    change = upright(bent.poses, bent.scales[held])
+    bent = Bent(moved_pose(change, bent.poses), bent.scales * float(scale_of(change)))
+    poses = dict(zip(given.names, bent.poses, strict=True))
+    frames = world_frames(names, given.tables, poses, [float(scale) for scale in bent.scales])
+    return Alignment(frames, tuple(torch.from_numpy(gauge) for gauge in fitted_gauges(given, bent)), edges)
+
+
+def _keyframes(
+    given: Given, gauges: Sequence[Float[np.ndarray, "4 4"]], edges: Sequence[Edge], advance: Advance | None
+) -> list[Keyframe]:
+    """Chosen within each group of connected clusters, whose images alone can be compared, then read one by one."""
+    poses = unbent(given, gauges).poses
+    chosen: list[int] = []
+    for part in pieces(given.tables, edges):
+        places = [place for place, cluster in enumerate(given.trusted) if cluster in part]
+        unit = float(np.median([given.units[k] * float(scale_of(gauges[k])) for k in part]))
+        chosen += [places[k] for k in choose(poses[places], unit)] if places else []
+    keyframes = []
+    for done, place in enumerate(sorted(chosen)):
+        name, cluster = given.names[place], given.trusted[place]
+        keyframes.append(read_keyframe(name, place, cluster, given.tables[cluster][name]))
+        if advance is not None:
+            advance(done + 1, len(chosen))
+    return keyframes
+
+
+def _meetings(given: Given, edges: Sequence[Edge]) -> list[Meeting]:
+    ends = ((edge, given.tables[edge.second], given.units[edge.second]) for edge in edges)
+    return [Meeting(edge, anchored(table, edge.frames[1], unit)) for edge, table, unit in ends]
+
+
+def _frames(pair: PairEdge, keyframes: Sequence[Keyframe]) -> tuple[str, str]:
+    return keyframes[pair.first].name, keyframes[pair.second].name
+
+
+def _is_given_world(edges: Sequence[Edge], units: Sequence[float]) -> bool:
     kept = [edge for edge in edges if edge.accepted]
     return is_one_gauge([edge.T_first_second.numpy() for edge in kept], [units[edge.first] for edge in kept])
-
-
-def _anchor(table: Table, name: str, unit: float) -> Float[np.ndarray, "4 4"]:
-    pose = pose_of(table[name])
-    return similarity(unit, pose[:3, :3], pose[:3, 3])
 
 
 def _unit(table: Table) -> float:
@@ -93,10 +148,9 @@ def _unit(table: Table) -> float:
     order = list(table.values())
     depths = []
     for place in sorted({0, len(order) // 2, len(order) - 1} if order else set()):
-        camera = order[place].frame.camera
+        camera, sparse = order[place].frame.camera, order[place].sparse
         x, y = np.meshgrid((np.arange(16) + 0.5) / 16 * camera.width, (np.arange(16) + 0.5) / 16 * camera.height)
         pixels = np.stack([x.ravel(), y.ravel()], axis=1)
-        sparse = order[place].sparse
         if sparse is not None and order[place].frame.depth_path is None:
             pixels = sparse.pixels.double().numpy()
         depths.append(depth_at(order[place], pixels)[0])
@@ -107,42 +161,9 @@ def _unit(table: Table) -> float:
     return float(np.linalg.norm(np.ptp(centres, axis=0))) or 1.0
 
 
-def _require_shared_images(tables: Sequence[Table]) -> None:
-    holders: dict[str, int] = {}
-    group = list(range(len(tables)))
-    for number, table in enumerate(tables):
-        for name in table:
-            other = group[holders.setdefault(name, number)]
-            group = [group[number] if g == other else g for g in group]
-    pieces = [[k for k, g in enumerate(group) if g == name] for name in dict.fromkeys(group)]
-    if len(pieces) > 1:
-        raise _disconnected(tables, pieces, "share no images, and places that were seen again are not looked for")
-
-
-def _require_connected(tables: Sequence[Table], edges: Sequence[Edge], loops: bool) -> None:
-    pieces = components(len(tables), edges)
-    if len(pieces) > 1:
-        rejected = next((f"; {e.first} and {e.second}: {e.reason}" for e in edges if not e.accepted), "")
-        looked = "no place was found that was seen in both" if loops else "places that were seen again were not looked for"
-        raise _disconnected(tables, pieces, f"have no images in common that agree, and {looked}{rejected}")
-
-
-def _disconnected(tables: Sequence[Table], pieces: Sequence[Sequence[int]], why: str) -> S3DError:
-    parts = " and ".join(f"{_numbers(piece)} (from {next(iter(tables[piece[0]]), 'no image')})" for piece in pieces)
-    return S3DError(
-        f"the clusters {parts} cannot be joined",
-        why=f"they {why}",
-        fix="let neighbouring clusters share at least 5 images that show the same things"
-        " (--alignment.clusters.overlap for a capture in one piece), or prepare the parts one by one",
-    )
-
-
-def _numbers(piece: Sequence[int]) -> str:
-    """Cluster numbers, runs of them shortened."""
-    runs: list[list[int]] = []
-    for number in sorted(piece):
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
+def _part(advance: Advance | None, name: str) -> Advance | None:
+    """Progress of one part of the work as progress of the whole."""
+    if advance is None:
+        return None
+    start, stop = _PARTS[name]
+    return lambda done, total: advance(start + (stop - start) * done // max(total, 1), 1000)

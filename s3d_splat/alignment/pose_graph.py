@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from s3d_splat.alignment.least_squares import Problem, Terms, fixed, geman_mcclure, minimise
 from s3d_splat.alignment.values import Edge
@@ -36,13 +34,11 @@ class Meeting:
         return np.asarray(self.edge.T_first_second.numpy() @ self.T_second_anchor)
 
 
-def components(count: int, edges: Sequence[Edge]) -> list[list[int]]:
-    """Clusters that accepted edges connect, in groups; the group of the lowest number first."""
-    kept = [edge for edge in edges if edge.accepted]
-    first, second = (np.array([getattr(edge, end) for edge in kept], dtype=np.int64) for end in ("first", "second"))
-    graph = coo_array((np.ones(len(kept)), (first, second)), shape=(count, count))
-    number, label = connected_components(graph, directed=False)
-    return [[int(k) for k in np.flatnonzero(label == group)] for group in range(number)]
+def disagreement(
+    first: Float[np.ndarray, "4 4"], second: Float[np.ndarray, "4 4"], anchor: Float[np.ndarray, "4 4"]
+) -> float:
+    """How far two similarities between the same gauges are apart at a place, in units of what rigid clusters may be."""
+    return float(np.linalg.norm(logarithm(inverse(first @ anchor) @ second @ anchor) / _SIGMAS))
 
 
 def settle(count: int, meetings: Sequence[Meeting]) -> tuple[tuple[Float[np.ndarray, "4 4"], ...], tuple[Edge, ...]]:
