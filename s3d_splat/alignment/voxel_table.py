@@ -96,13 +96,13 @@ class VoxelTable:
             self.voxel *= 2
             self._keys, self._sums = self._regrouped(self._sums)
 
-    def _regrouped(self, sums: Sums) -> tuple[Keys, Sums]:
+    def _regrouped(self, sums: Sums) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m 12"]]:
         """Rows put into the cells that their means lie in."""
         means = torch.from_numpy(sums[:, _POSITION] / sums[:, :1])
         return _merged(voxel_keys(means, self.voxel).numpy(), sums)
 
 
-def _merged(keys: Keys, sums: Sums) -> tuple[Keys, Sums]:
+def _merged(keys: Keys, sums: Sums) -> tuple[Int[np.ndarray, " m"], Float[np.ndarray, "m 12"]]:
     """The sums of equal keys, in ascending order of the keys; added in the order of the rows."""
     if len(keys) == 0:
         return keys, sums

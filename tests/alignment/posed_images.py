@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from s3d_splat.alignment.values import Source, WorldFrame
+from s3d_splat.geometry.cameras import ray_directions
 from s3d_splat.io.images import write_image
 from s3d_splat.types import Camera, Frame, Lens
 
@@ -71,3 +72,17 @@ def source(
 def world_frame(*sources: Source, index: int = 0) -> WorldFrame:
     """The frame of some sources, in the first one's camera."""
     return WorldFrame(sources[0].frame.image_path.name, index, sources[0].frame.camera, sources)
+
+
+def room_depth(camera: Camera) -> Float[Tensor, "h w"]:
+    """Depth of a room, |x| < 2, |y| < 1.2, |z| < 3 metres, with a square pillar of 0.4 metres at x = 0, z = 1.5."""
+    pose = camera.T_world_camera
+    rays = ray_directions(camera)
+    room = torch.tensor([2.0, 1.2, 3.0], dtype=rays.dtype)
+    to_walls = ((torch.sign(rays) * room - pose[:3, 3]) / rays).amin(-1)
+    corner = torch.tensor([0.2, 10.0, 0.2], dtype=rays.dtype)
+    middle = torch.tensor([0.0, 0.0, 1.5], dtype=rays.dtype) - pose[:3, 3]
+    sides = torch.stack([(middle - corner) / rays, (middle + corner) / rays])
+    enter, leave = sides.amin(0).amax(-1), sides.amax(0).amin(-1)
+    is_pillar = (enter < leave) & (enter > 0)
+    return torch.where(is_pillar, torch.minimum(enter, to_walls), to_walls).float()
