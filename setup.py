@@ -10,7 +10,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 from setuptools.errors import CompileError, LinkError
 
-SOURCES = ["backward", "bins", "build", "count", "forward", "projection", "ssim", "weights"]
+SOURCES = ["backward", "bins", "build", "count", "forward", "losses", "projection", "rows", "ssim", "visibility", "weights"]
 HEADERS = ["bins.h", "buffers.h", "channels.h", "simd.h", "tile.h"]
 REQUIRED = [
     "-std=c++17",

@@ -74,7 +74,7 @@ def parts_of(session: TrainingSession) -> tuple[tuple[str, Any, str], ...]:
         ("raster_forward", Bins, "render"),
         ("raster_backward", Bins, "gradients"),
         ("losses", session, "_losses"),
-        ("ssim_with_gradient", ssim_module, "ssim_and_gradient"),
+        ("image_loss_with_gradient", ssim_module, "similarity"),
         ("autograd", torch.Tensor, "backward"),  # decode and losses backwards, since the kernels are counted apart
         ("adam", session.optimizer, "step"),
         ("growth_statistics", session, "_collect"),

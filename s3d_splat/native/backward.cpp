@@ -180,7 +180,7 @@ void backward_tile(Bins<S>& bins, const Tile<S>& tile, const Values<S>& values, 
 // Adds up the rows of each Gaussian, in a fixed order, and writes them where they belong; the outputs start as zeros.
 template <class S> void reduce_gradients(Bins<S>& bins, const Values<S>& values, const Gradients<S>& g, int threads) {
   const int channels = values.channels(), width = kGeometry + channels;
-  parallel_ranges(bins.visible, threads, 1024, [&](int64_t begin, int64_t end) {
+  parallel_ranges(bins.visible, threads, 4096, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       S* sum = bins.gradients.data() + bins.slot_begin[p] * width;
       for (int64_t slot = bins.slot_begin[p] + 1; slot < bins.slot_begin[p + 1]; ++slot) {

@@ -13,12 +13,6 @@ namespace {
 constexpr double kReachMargin = 1e-3;  // conservative: the pixel loop decides exactly
 constexpr double kPixelMargin = 0.01;
 
-struct Span {
-  uint32_t splat;
-  int32_t tile_row;
-  int32_t first, last;  // columns of tiles
-};
-
 template <class S> bool make_splat(int64_t i, const S* means2d, const S* conics, const S* opacities, const S* depths, Splat<S>* out) {
   const S a = conics[3 * i], b = conics[3 * i + 1], c = conics[3 * i + 2];
   const S x = means2d[2 * i], y = means2d[2 * i + 1], opacity = opacities[i];
@@ -103,39 +97,30 @@ void sort_front_to_back(int64_t n, const double* depths, Bins<double>& bins) {
   std::stable_sort(bins.order.data(), bins.order.data() + n, [&](int32_t i, int32_t j) { return depths[i] < depths[j]; });
 }
 
-// Part of the depth order that one thread handles: its spans and how often it touches each tile.
-template <class S> struct Chunk {
-  std::vector<Splat<S>> splats;
-  std::vector<int64_t> touched;  // tiles of each splat
-  std::vector<Span> spans;
-  std::vector<uint32_t> tile_counts;
-  int64_t pairs = 0;
-  bool failed = false;
-
-  void add(const Splat<S>& s, int width, int height, int tiles_x) {
-    const Reach<S> reach(s);
-    int top, bottom;
-    if (!pixel_range(s.y, -reach.half_height, reach.half_height, height, &top, &bottom)) return;
-    int64_t count = 0;
-    for (int row = top / kTile; row <= bottom / kTile; ++row) {
-      S left, right;
-      int first, last;
-      const S margin = S(kPixelMargin);
-      reach.columns(S(row * kTile) + S(0.5) - s.y - margin, S(row * kTile + kTile) - S(0.5) - s.y + margin, &left, &right);
-      if (!pixel_range(s.x, left, right, width, &first, &last)) continue;
-      const Span span{uint32_t(splats.size()), row, first / kTile, last / kTile};
-      spans.push_back(span);
-      for (int column = span.first; column <= span.last; ++column) ++tile_counts[row * tiles_x + column];
-      count += span.last - span.first + 1;
-    }
-    if (count == 0) return;
-    splats.push_back(s);
-    touched.push_back(count);
-    pairs += count;
-  }
-};
-
 }  // namespace
+
+template <class S>
+void Chunk<S>::add(const Splat<S>& s, int width, int height, int tiles_x) {
+  const Reach<S> reach(s);
+  int top, bottom;
+  if (!pixel_range(s.y, -reach.half_height, reach.half_height, height, &top, &bottom)) return;
+  int64_t count = 0;
+  for (int row = top / kTile; row <= bottom / kTile; ++row) {
+    S left, right;
+    int first, last;
+    const S margin = S(kPixelMargin);
+    reach.columns(S(row * kTile) + S(0.5) - s.y - margin, S(row * kTile + kTile) - S(0.5) - s.y + margin, &left, &right);
+    if (!pixel_range(s.x, left, right, width, &first, &last)) continue;
+    const Span span{uint32_t(splats.size()), row, first / kTile, last / kTile};
+    spans.push_back(span);
+    for (int column = span.first; column <= span.last; ++column) ++tile_counts[row * tiles_x + column];
+    count += span.last - span.first + 1;
+  }
+  if (count == 0) return;
+  splats.push_back(s);
+  touched.push_back(count);
+  pairs += count;
+}
 
 struct TooMany {};
 
@@ -153,12 +138,12 @@ void Bins<S>::fill(int64_t n, const S* means2d, const S* conics, const S* opacit
   sort_front_to_back(candidates, depths, *this);
 
   const int parts = candidates < 2048 ? 1 : threads;
-  std::vector<Chunk<S>> chunks(parts);
+  chunks.resize(parts);
 #pragma omp parallel for num_threads(parts) schedule(static, 1) if (parts > 1)
   for (int part = 0; part < parts; ++part) {
     Chunk<S>& chunk = chunks[part];
     try {
-      chunk.tile_counts.assign(tiles(), 0);
+      chunk.clear(tiles());
       for (int64_t p = candidates * part / parts; p < candidates * (part + 1) / parts; ++p) {
         Splat<S> s;
         if (make_splat(order[p], means2d, conics, opacities, depths, &s)) chunk.add(s, width, height, tiles_x);

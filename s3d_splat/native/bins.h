@@ -40,6 +40,34 @@ struct BinsBase {
   int scalar_bytes = 0;
 };
 
+struct Span {
+  uint32_t splat;
+  int32_t tile_row;
+  int32_t first, last;  // columns of tiles
+};
+
+// Part of the depth order that one thread handles: its spans and how often it touches each tile.
+template <class S> struct Chunk {
+  std::vector<Splat<S>> splats;
+  std::vector<int64_t> touched;  // tiles of each splat
+  std::vector<Span> spans;
+  std::vector<uint32_t> tile_counts;
+  int64_t pairs = 0;
+  bool failed = false;
+
+  // Keeps the memory of the step before.
+  void clear(int tiles) {
+    splats.clear();
+    touched.clear();
+    spans.clear();
+    tile_counts.assign(tiles, 0);
+    pairs = 0;
+    failed = false;
+  }
+
+  void add(const Splat<S>& s, int width, int height, int tiles_x);
+};
+
 template <class S> struct Bins : BinsBase {
   Bins() { scalar_bytes = sizeof(S); }
   int width = 0, height = 0, tiles_x = 0, tiles_y = 0;
@@ -56,6 +84,7 @@ template <class S> struct Bins : BinsBase {
   // Workspaces of `fill`.
   Buffer<int32_t> order, order_swap;
   Buffer<uint32_t> keys, keys_swap;
+  std::vector<Chunk<S>> chunks;
 
   int tiles() const { return tiles_x * tiles_y; }
   void fill(int64_t n, const S* means2d, const S* conics, const S* opacities, const S* depths, int w, int h, int threads);

@@ -13,7 +13,7 @@
 namespace s3d {
 
 // Status codes of the C interface.
-enum Status : int { kOk = 0, kOutOfMemory = 1, kTooMany = 2, kBadArgument = 3 };
+enum Status : int { kOk = 0, kOutOfMemory = 1, kTooMany = 2, kBadArgument = 3, kBadIndex = 4 };
 
 template <class T> class Buffer {
   static_assert(std::is_trivially_copyable<T>::value, "buffers hold plain values");

@@ -28,7 +28,7 @@ inline int padded(int channels) { return (channels + 3) / 4 * 4; }
 template <class S> void pack(Bins<S>& bins, const Values<S>& values, bool detached, int threads) {
   const int stride = padded(values.channels()), kept = values.channels() - (detached ? values.feature_count : 0);
   S* packed = bins.values.reserve(size_t(bins.visible) * stride + 1);
-  parallel_ranges(bins.visible, threads, 4096, [&](int64_t begin, int64_t end) {
+  parallel_ranges(bins.visible, threads, 16384, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
       values.gather(bins.splats[p].gaussian, packed + p * stride);
       std::fill(packed + p * stride + kept, packed + (p + 1) * stride, S(0));

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-INTERFACE_VERSION = 1
+INTERFACE_VERSION = 2
 _LOG = logging.getLogger("s3d_splat")
+_outside_serial_torch: int | None = None  # torch's threads before `serial_torch`
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
 _FAILURES = {
     1: (MemoryError, "the rasterizer ran out of memory"),
     2: (MemoryError, "the Gaussians cover more than 2^31 tiles of the image together: they are too many or too large"),
     3: (ValueError, "the lists of tiles were made for another number type"),
+    4: (ValueError, "an index is out of range"),
 }
 
 
@@ -49,6 +53,7 @@ def kernels() -> ctypes.CDLL | None:
     if missing:
         _slow(f"the compiled kernels need {', '.join(sorted(missing))}, which this processor lacks")
         return None
+    _keep_freed_memory()
     for suffix in _SUFFIX.values():
         for name in ("s3d_bins_create", "s3d_project", "s3d_project_backward", "s3d_forward", "s3d_backward"):
             getattr(library, f"{name}_{suffix}").restype = ctypes.c_int
@@ -101,10 +106,46 @@ def floating(dtype: torch.dtype) -> torch.dtype:
     return dtype
 
 
+def runs_native(tensor: Tensor) -> bool:
+    """Are there kernels for tensors like this one?"""
+    return tensor.device.type == "cpu" and tensor.dtype in _SUFFIX and kernels() is not None
+
+
 def threads() -> int:
     """Threads for the kernels: the cores this process may use, or fewer if torch was told to use fewer."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(available, torch.get_num_threads()))
+    return max(1, min(available, _outside_serial_torch or torch.get_num_threads()))
+
+
+@contextmanager
+def serial_torch(wanted: bool = True) -> Iterator[None]:
+    """Inside, torch works on one thread and the kernels on as many as before.
+
+    A step of training is some two hundred small operations of torch: to wake a second thread for one takes longer than
+    the half that it would do.
+    """
+    global _outside_serial_torch
+    before, outer = torch.get_num_threads(), _outside_serial_torch
+    if not wanted or before == 1:
+        yield
+        return
+    _outside_serial_torch = outer or before
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+        _outside_serial_torch = outer
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc keep what is freed: every step asks for the same sizes again, and new pages cost more than filling them."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is None or any(name.startswith("MALLOC_") for name in os.environ):  # not glibc, or the user decides
+        return
+    mmap_threshold, trim_threshold = -3, -1  # their numbers in malloc.h
+    mallopt(mmap_threshold, 32 * 2**20)
+    mallopt(trim_threshold, 512 * 2**20)
 
 
 def _slow(reason: str) -> None:

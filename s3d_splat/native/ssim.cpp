@@ -1,4 +1,5 @@
-// Structural similarity with an 11 x 11 Gaussian window, sigma 1.5, reflected borders, and its gradient (Wang et al., 2004).
+// Structural similarity with an 11 x 11 Gaussian window, sigma 1.5, reflected borders (Wang et al., 2004), mean absolute and squared
+// difference, and the gradient of a weighted sum of the first two.
 // An image is h rows of w * c interleaved values: the vertical pass ignores pixels and channels, the horizontal one steps by c.
 #include "buffers.h"
 #include "simd.h"
@@ -40,6 +41,9 @@ template <class S> struct RowMix {
         if (std::abs(hit - from) <= kRadius) weight[i] += window.tap[hit - from + kRadius];
     }
   }
+  // The part of the weights that belongs to rows of the image.
+  int begin() const { return std::max(0, -first); }
+  int end(int rows) const { return std::min(kTaps, rows - first); }
 };
 
 struct Size {
@@ -62,20 +66,50 @@ template <class S> void reflect_ends(S* row, const Size& size) {
     }
 }
 
+// body(type of the values, j) over begin..end, a vector of values at a time; the last vector may overlap the one before, so that
+// a body must write nothing but functions of what it does not write. Fewer values than a vector are taken one by one.
+template <class S, class Body> S3D_INLINE void over_values(int64_t begin, int64_t end, Body body) {
+  int64_t j = begin;
+  for (; j + kLanes<S> <= end; j += kLanes<S>) body(Vec<S>{}, j);
+  if (j == end) return;
+  if (end - begin >= kLanes<S>) body(Vec<S>{}, end - kLanes<S>);
+  else
+    for (; j < end; ++j) body(S(0), j);
+}
+
+template <class T, class S> S3D_INLINE T read(const S* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+template <class T, class S> S3D_INLINE void write(S* p, T value) { std::memcpy(p, &value, sizeof value); }
+
 // out[j] = sum_k tap[k] row[j + (k - radius) channels] for j in [begin, end)
-template <class S> void mix_columns(const S* __restrict row, const Window<S>& window, int c, int64_t begin, int64_t end, S* __restrict out) {
-  for (int64_t j = begin; j < end; ++j) {
-    S sum = 0;
-    for (int k = 0; k < kTaps; ++k) sum += window.tap[k] * row[j + (k - kRadius) * c];
-    out[j] = sum;
-  }
+template <class S> void mix_columns(const S* row, const Window<S>& window, int c, int64_t begin, int64_t end, S* out) {
+  over_values<S>(begin, end, [&](auto type, int64_t j) {
+    using T = decltype(type);
+    T sum{};
+    for (int k = 0; k < kTaps; ++k) sum += window.tap[k] * read<T>(row + j + (k - kRadius) * c);
+    write(out + j, sum);
+  });
+}
+
+// Sum in double precision, in an order that depends on nothing but n.
+template <class S, class Value> double sum_of(int64_t n, Value value) {
+  double part[8] = {};
+  int64_t j = 0;
+  for (; j + 8 <= n; j += 8)
+    for (int i = 0; i < 8; ++i) part[i] += double(value(j + i));
+  for (; j < n; ++j) part[0] += double(value(j));
+  return ((part[0] + part[1]) + (part[2] + part[3])) + ((part[4] + part[5]) + (part[6] + part[7]));
 }
 
 enum Moment { kX, kY, kXX, kYY, kXY, kMoments };
 
 template <class S> struct ForwardRows {
   RowBuffer<S> vertical[kMoments];
-  Buffer<S> mixed[kMoments];
+  Buffer<S> mixed[kMoments], index;
 };
 
 template <class S>
@@ -86,45 +120,44 @@ void window_moments(const S* x, const S* y, const Size& size, const Window<S>& w
   for (int m = 0; m < kMoments; ++m) {
     v[m] = buffers.vertical[m].reserve(size);
     out[m] = buffers.mixed[m].reserve(n);
-    std::fill(v[m], v[m] + n, S(0));
   }
-  S *__restrict vx = v[kX], *__restrict vy = v[kY], *__restrict vxx = v[kXX], *__restrict vyy = v[kYY], *__restrict vxy = v[kXY];
-  for (int i = 0; i < kTaps; ++i) {
-    const S w = mix.weight[i];
-    if (w == S(0)) continue;
-    const S* __restrict a = x + (mix.first + i) * n;
-    const S* __restrict b = y + (mix.first + i) * n;
-    for (int64_t j = 0; j < n; ++j) {
-      const S wa = w * a[j], wb = w * b[j];
-      vx[j] += wa, vy[j] += wb;
-      vxx[j] += wa * a[j], vyy[j] += wb * b[j], vxy[j] += wa * b[j];
+  const int first = mix.begin(), last = mix.end(size.rows);
+  over_values<S>(0, n, [&](auto type, int64_t j) {
+    using T = decltype(type);
+    T sum[kMoments] = {};
+    for (int i = first; i < last; ++i) {
+      const T a = read<T>(x + (mix.first + i) * n + j), b = read<T>(y + (mix.first + i) * n + j);
+      const T wa = mix.weight[i] * a, wb = mix.weight[i] * b;
+      sum[kX] += wa, sum[kY] += wb;
+      sum[kXX] += wa * a, sum[kYY] += wb * b, sum[kXY] += wa * b;
     }
-  }
+    for (int m = 0; m < kMoments; ++m) write(v[m] + j, sum[m]);
+  });
   for (int m = 0; m < kMoments; ++m) {
     reflect_ends(v[m], size);
     mix_columns(v[m], window, size.channels, 0, n, out[m]);
   }
 }
 
-// Sum of the index over one row; with `derivatives`, d(index)/d(mean of x, mean of x^2, mean of xy) of every value.
-template <class S> double index_row(S* const* moments, int64_t n, S* __restrict d_x, S* __restrict d_xx, S* __restrict d_xy) {
+// The index of every value of one row; with `derivatives`, d(index)/d(mean of x, mean of x^2, mean of xy) too.
+template <class S> void index_row(S* const* moments, int64_t n, S* index, S* d_x, S* d_xx, S* d_xy) {
   const S c1 = S(kC1), c2 = S(kC2), two = 2;
-  const S *__restrict ex = moments[kX], *__restrict ey = moments[kY];
-  const S *__restrict exx = moments[kXX], *__restrict eyy = moments[kYY], *__restrict exy = moments[kXY];
-  double total = 0;
-  for (int64_t j = 0; j < n; ++j) {
-    const S mx = ex[j], my = ey[j], variance = exx[j] - mx * mx, variance_y = eyy[j] - my * my;
-    const S sx = variance > S(0) ? variance : S(0), sy = variance_y > S(0) ? variance_y : S(0), sxy = exy[j] - mx * my;
-    const S a1 = two * mx * my + c1, a2 = two * sxy + c2, b1 = mx * mx + my * my + c1, b2 = sx + sy + c2;
-    const S inverse = S(1) / (b1 * b2), index = a1 * a2 * inverse;
-    total += double(index);
-    if (!d_x) continue;
-    const S through_variance = variance > S(0) ? -index / b2 : S(0), through_covariance = two * a1 * inverse;
-    d_xx[j] = through_variance;
-    d_xy[j] = through_covariance;
-    d_x[j] = two * my * a2 * inverse - two * mx * index / b1 - my * through_covariance - two * mx * through_variance;
-  }
-  return total;
+  over_values<S>(0, n, [&](auto type, int64_t j) {
+    using T = decltype(type);
+    const T mx = read<T>(moments[kX] + j), my = read<T>(moments[kY] + j), zero{};
+    const T variance = read<T>(moments[kXX] + j) - mx * mx, variance_y = read<T>(moments[kYY] + j) - my * my;
+    const T sx = variance > zero ? variance : zero, sy = variance_y > zero ? variance_y : zero;
+    const T sxy = read<T>(moments[kXY] + j) - mx * my;
+    const T a1 = two * mx * my + c1, a2 = two * sxy + c2, b1 = mx * mx + my * my + c1, b2 = sx + sy + c2;
+    const T inverse = S(1) / (b1 * b2), value = a1 * a2 * inverse;
+    write(index + j, value);
+    if (!d_x) return;
+    const T through_variance = variance > zero ? -value / b2 : zero, through_covariance = two * a1 * inverse;
+    write(d_xx + j, through_variance);
+    write(d_xy + j, through_covariance);
+    const T through_mean = two * my * a2 * inverse - two * mx * value / b1;
+    write(d_x + j, T(through_mean - my * through_covariance - two * mx * through_variance));
+  });
 }
 
 // One row of the gradient: the three derivative maps through the transposed window, times what multiplies them.
@@ -137,15 +170,17 @@ template <class S>
 void transposed_window(const S* map, const Size& size, const Window<S>& window, const RowMix<S>& mix, BackwardRows<S>& buffers, S* out) {
   const int64_t n = size.stride();
   const int c = size.channels, margin = kRadius * c;
-  S* __restrict v = buffers.vertical.reserve(size);
+  S* v = buffers.vertical.reserve(size);
   S* wide = buffers.wide.reserve(size);
-  std::fill(v - 2 * margin, v + n + 2 * margin, S(0));
-  for (int i = 0; i < kTaps; ++i) {
-    const S w = mix.weight[i];
-    if (w == S(0)) continue;
-    const S* __restrict row = map + (mix.first + i) * n;
-    for (int64_t j = 0; j < n; ++j) v[j] += w * row[j];
-  }
+  std::fill(v - 2 * margin, v, S(0));
+  std::fill(v + n, v + n + 2 * margin, S(0));
+  const int first = mix.begin(), last = mix.end(size.rows);
+  over_values<S>(0, n, [&](auto type, int64_t j) {
+    using T = decltype(type);
+    T sum{};
+    for (int i = first; i < last; ++i) sum += mix.weight[i] * read<T>(map + (mix.first + i) * n + j);
+    write(v + j, sum);
+  });
   mix_columns<S>(v, window, c, -margin, n + margin, wide);
   for (int p = 1; p <= kRadius; ++p)
     for (int k = 0; k < c; ++k) {
@@ -155,9 +190,14 @@ void transposed_window(const S* map, const Size& size, const Window<S>& window, 
   std::copy(wide, wide + n, out);
 }
 
+// What the gradient is of: index * (mean index) + difference * (mean |x - y|).
+struct Weights {
+  double index, difference;
+};
+
 template <class S>
-void gradient_row(const S* x, const S* y, S* const* maps, const Size& size, const Window<S>& window, int row, BackwardRows<S>& buffers,
-                  S* __restrict out) {
+void gradient_row(const S* x, const S* y, S* const* maps, const Size& size, const Window<S>& window, const Weights& weights, int row,
+                  BackwardRows<S>& buffers, S* out) {
   const int64_t n = size.stride();
   const RowMix<S> mix(window, row, size.rows, true);
   S* d[3];
@@ -165,8 +205,15 @@ void gradient_row(const S* x, const S* y, S* const* maps, const Size& size, cons
     d[m] = buffers.mixed[m].reserve(n);
     transposed_window<S>(maps[m], size, window, mix, buffers, d[m]);
   }
-  const S scale = S(1.0 / (double(size.rows) * double(n)));
-  for (int64_t j = 0; j < n; ++j) out[j] = scale * (d[0][j] + S(2) * x[row * n + j] * d[1][j] + y[row * n + j] * d[2][j]);
+  const double area = double(size.rows) * double(n);
+  const S scale = S(weights.index / area), step = S(weights.difference / area);
+  over_values<S>(0, n, [&](auto type, int64_t j) {
+    using T = decltype(type);
+    const T a = read<T>(x + row * n + j), b = read<T>(y + row * n + j), zero{}, up = zero + step;
+    const T window_part = read<T>(d[0] + j) + S(2) * a * read<T>(d[1] + j) + b * read<T>(d[2] + j);
+    const T sign_part = a > b ? up : (a < b ? -up : zero);
+    write(out + j, T(scale * window_part + sign_part));
+  });
 }
 
 template <class Rows, class Body> int over_rows(int rows, int threads, Body body) {
@@ -182,42 +229,46 @@ template <class Rows, class Body> int over_rows(int rows, int threads, Body body
   return failed ? kOutOfMemory : kOk;
 }
 
-// `maps` [3, h, w, c] is the workspace of the gradient; both may be null for the value alone.
+// values: mean index, mean |x - y|, mean (x - y)^2. `maps` [3, h, w, c] is the workspace of the gradient; both may be null.
 template <class S>
-int ssim(const S* x, const S* y, const Size& size, double* value, S* maps, S* gradient, int threads) {
+int ssim(const S* x, const S* y, const Size& size, const Weights& weights, double* values, S* maps, S* gradient, int threads) {
   if (size.rows <= kRadius || size.columns <= kRadius) return kBadArgument;
   const Window<S> window;
   const int64_t n = size.stride(), area = n * size.rows;
   S* map[3] = {maps, maps ? maps + area : nullptr, maps ? maps + 2 * area : nullptr};
-  std::vector<double> sums(size.rows);
+  std::vector<double> sums(3 * size.rows);
   int status = over_rows<ForwardRows<S>>(size.rows, threads, [&](int row, ForwardRows<S>& buffers) {
     S* moments[kMoments];
     window_moments(x, y, size, window, row, buffers, moments);
     const int64_t at = row * n;
-    sums[row] = maps ? index_row(moments, n, map[0] + at, map[1] + at, map[2] + at) : index_row<S>(moments, n, nullptr, nullptr, nullptr);
+    S* index = buffers.index.reserve(n);
+    index_row<S>(moments, n, index, maps ? map[0] + at : nullptr, maps ? map[1] + at : nullptr, maps ? map[2] + at : nullptr);
+    const S *a = x + at, *b = y + at;
+    sums[3 * row] = sum_of<S>(n, [&](int64_t j) { return index[j]; });
+    sums[3 * row + 1] = sum_of<S>(n, [&](int64_t j) { return std::abs(a[j] - b[j]); });
+    sums[3 * row + 2] = sum_of<S>(n, [&](int64_t j) { return (a[j] - b[j]) * (a[j] - b[j]); });
   });
   if (status != kOk) return status;
-  double total = 0;
-  for (double sum : sums) total += sum;
-  *value = total / double(area);
+  for (int k = 0; k < 3; ++k) {
+    double total = 0;
+    for (int row = 0; row < size.rows; ++row) total += sums[3 * row + k];
+    values[k] = total / double(area);
+  }
   if (!maps) return kOk;
   return over_rows<BackwardRows<S>>(size.rows, threads, [&](int row, BackwardRows<S>& buffers) {
-    gradient_row<S>(x, y, map, size, window, row, buffers, gradient + row * n);
+    gradient_row<S>(x, y, map, size, window, weights, row, buffers, gradient + row * n);
   });
 }
 
 }  // namespace
 }  // namespace s3d
 
-extern "C" {
+#define S3D_DEFINE_SSIM(S, SUFFIX)                                                                                            \
+  extern "C" int s3d_ssim_##SUFFIX(const S* image, const S* target, int rows, int columns, int channels, double index_weight, \
+                                   double difference_weight, double* values, S* maps, S* gradient, int threads) {             \
+    return s3d::ssim<S>(image, target, {rows, columns, channels}, {index_weight, difference_weight}, values, maps, gradient,  \
+                        threads);                                                                                             \
+  }
 
-int s3d_ssim_f32(const float* image, const float* target, int rows, int columns, int channels, double* value, float* maps,
-                 float* gradient, int threads) {
-  return s3d::ssim<float>(image, target, {rows, columns, channels}, value, maps, gradient, threads);
-}
-
-int s3d_ssim_f64(const double* image, const double* target, int rows, int columns, int channels, double* value, double* maps,
-                 double* gradient, int threads) {
-  return s3d::ssim<double>(image, target, {rows, columns, channels}, value, maps, gradient, threads);
-}
-}
+S3D_DEFINE_SSIM(float, f32)
+S3D_DEFINE_SSIM(double, f64)

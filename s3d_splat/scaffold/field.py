@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from s3d_splat.scaffold.heads import Heads
 from s3d_splat.scaffold.options import ScaffoldOptions
+from s3d_splat.scaffold.rows import take_rows
 from s3d_splat.types import Camera, Gaussians
 
 
@@ -127,5 +128,4 @@ def field_from_state(state: dict[str, Tensor], options: ScaffoldOptions) -> Anch
 
 
 def _rows(table: AnchorTable, index: Int[Tensor, " v"]) -> AnchorTable:
-    columns = ("positions", *TRAINED_COLUMNS)
-    return AnchorTable(*(getattr(table, name).index_select(0, index) for name in columns))
+    return AnchorTable(*take_rows(tuple(getattr(table, name) for name in ("positions", *TRAINED_COLUMNS)), index))

@@ -8,18 +8,22 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from s3d_splat.training.ssim import ssim
+from s3d_splat.native.library import runs_native
+from s3d_splat.training.mask_kernel import native_depth_loss, native_mask_means
+from s3d_splat.training.ssim import weighted_similarity
 
 
 def image_loss(image: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"], dssim: float) -> Float[Tensor, ""]:
     """(1 - dssim) L1 + dssim (1 - SSIM), as 3D Gaussian Splatting (Kerbl et al. 2023, eq. 7)."""
-    return (1.0 - dssim) * (image - target).abs().mean() + dssim * (1.0 - ssim(image, target))
+    return dssim + weighted_similarity(image, target, -dssim, 1.0 - dssim)
 
 
 def depth_loss(
     depth: Float[Tensor, "h w"], alpha: Float[Tensor, "h w"], target: Float[Tensor, "h w"], min_alpha: float
 ) -> Float[Tensor, ""]:
     """Mean |rendered - given| depth in metres, over pixels that have a given depth and are opaque enough; 0 if none are."""
+    if runs_native(depth):
+        return native_depth_loss(depth, alpha, target, min_alpha)
     counted = (target > 0) & (alpha.detach() > min_alpha)
     return ((depth - target).abs() * counted).sum() / counted.sum().clamp(min=1)
 
@@ -40,6 +44,8 @@ def mask_means(
 
     InstanceGaussian, eq. 4: the pull of mask j is mean_{p in j} |F_p - mean_j| (L2 norm).
     """
+    if runs_native(features):
+        return MaskMeans(*native_mask_means(features, labels, usable, min_pixels))
     flat = labels.reshape(-1).long()
     index = ((flat > 0) & usable.reshape(-1)).nonzero()[:, 0]
     label = flat[index]

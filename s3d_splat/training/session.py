@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from s3d_splat.native.library import serial_torch
 from s3d_splat.raster.base import Rasterizer
 from s3d_splat.scaffold.field import TRAINED_COLUMNS, AnchorField
 from s3d_splat.scaffold.growth import GrowthStatistics, new_anchors, resize, rows_to_keep
@@ -19,6 +20,9 @@ from s3d_splat.training.options import Stage, TrainingOptions
 from s3d_splat.training.stages import check_options, learning_rates, stage_at, stage_ends
 from s3d_splat.training.views import TrainingView, load_training_views
 from s3d_splat.types import Camera, Gaussians, RenderOutput, Scene
+
+SERIAL_BELOW = 50_000
+"""Anchors from which torch's part of a step, Adam above all, is worth more than one thread."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,10 @@ class TrainingSession:
 
     def step(self) -> StepReport:
         """Run step `step_index` and count it: decode, render, losses, gradients, Adam, growth."""
+        with serial_torch(self.field.anchor_count < SERIAL_BELOW):
+            return self._step()
+
+    def _step(self) -> StepReport:
         stage = stage_at(self.options, self.step_index)
         view, image = self._view_of_step()
         self._set_learning_rates(stage)

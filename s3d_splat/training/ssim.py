@@ -1,4 +1,4 @@
-"""Structural similarity (Wang et al., "Image quality assessment", 2004) as a loss."""
+"""Structural similarity (Wang et al., "Image quality assessment", 2004) and absolute difference as a loss."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from s3d_splat.native.library import kernels
-from s3d_splat.native.ssim import ssim_and_gradient
+from s3d_splat.native.library import runs_native
+from s3d_splat.native.ssim import similarity
 
 _RADIUS, _SIGMA = 5, 1.5
 _C1, _C2 = 0.01**2, 0.03**2
@@ -26,27 +26,40 @@ def ssim(image: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"]) -> Float
     Raises:
         ValueError: the sizes differ, or a side is under 6 pixels.
     """
+    return weighted_similarity(image, target, 1.0, 0.0)
+
+
+def weighted_similarity(
+    image: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"], similar: float, different: float
+) -> Float[Tensor, ""]:
+    """similar * SSIM + different * mean |image - target|, in one pass over the images; differentiable in the image.
+
+    Raises:
+        ValueError: as `ssim`.
+    """
     if image.shape != target.shape or min(image.shape[:2]) <= _RADIUS:
         raise ValueError(f"images of {tuple(image.shape)} and {tuple(target.shape)}: one size, sides of at least 6 pixels")
-    if image.device.type == "cpu" and image.dtype in (torch.float32, torch.float64) and kernels() is not None:
-        value: Tensor = _NativeSsim.apply(image, target.detach().to(image.dtype))
+    target = target.detach().to(image)
+    if runs_native(image):
+        value: Tensor = _NativeSimilarity.apply(image, target, (similar, different))
         return value
-    return _torch_ssim(image, target.detach().to(image))
+    return similar * _torch_ssim(image, target) + different * (image - target).abs().mean()
 
 
-class _NativeSsim(torch.autograd.Function):
+class _NativeSimilarity(torch.autograd.Function):
     """The gradient is made together with the value: it needs the same windows."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, target: Tensor) -> Tensor:
-        value, gradient = ssim_and_gradient(image.contiguous(), target.contiguous(), with_gradient=ctx.needs_input_grad[0])
+    def forward(ctx: Any, image: Tensor, target: Tensor, weights: tuple[float, float]) -> Tensor:
+        wanted = weights if ctx.needs_input_grad[0] else None
+        found, gradient = similarity(image.contiguous(), target.contiguous(), weights=wanted)
         if gradient is not None:
             ctx.save_for_backward(gradient)
-        return image.new_tensor(value)
+        return image.new_tensor(weights[0] * found.ssim + weights[1] * found.absolute)
 
     @staticmethod
-    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None]:
-        return ctx.saved_tensors[0] * outer[0], None
+    def backward(ctx: Any, *outer: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.saved_tensors[0] * outer[0], None, None
 
 
 def _torch_ssim(image: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"]) -> Float[Tensor, ""]:

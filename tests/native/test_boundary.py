@@ -131,3 +131,31 @@ def test_a_file_that_is_no_library_is_the_slow_path(
     with caplog.at_level(logging.WARNING, logger="s3d_splat"):
         assert library.kernels() is None
     assert "cannot be loaded" in caplog.messages[0]
+
+
+def test_serial_torch_leaves_the_kernels_their_threads() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        outside = library.threads()
+        with library.serial_torch(), library.serial_torch():
+            assert torch.get_num_threads() == 1
+            assert library.threads() == outside
+        assert torch.get_num_threads() == 2
+        with library.serial_torch(False):
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@compiled
+def test_losses_are_checked_at_the_boundary() -> None:
+    from s3d_splat.native.losses import depth_difference, mask_sums
+
+    image, labels = torch.zeros(4, 4, 2), torch.ones(4, 4, dtype=torch.int32)
+    with pytest.raises(TypeError, match=r"labels is torch\.int64"):
+        mask_sums(image, labels.long(), labels > 0, 1)
+    with pytest.raises(ValueError, match="features is not contiguous"):
+        mask_sums(image.transpose(0, 1), labels, labels > 0, 1)
+    with pytest.raises(TypeError, match=r"alpha is torch\.float64"):
+        depth_difference(image[..., 0].contiguous(), torch.zeros(4, 4).double(), torch.zeros(4, 4), 0.5)

@@ -3,7 +3,17 @@
 import pytest
 import torch
 
+from s3d_splat.native import library
+from s3d_splat.training import losses as module
 from s3d_splat.training.losses import MaskMeans, depth_loss, image_loss, mask_means, pull_loss, push_loss
+
+
+@pytest.fixture(params=["kernel", "torch"], autouse=True)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "torch":
+        monkeypatch.setattr(module, "runs_native", lambda _: False)
+    elif library.kernels() is None:
+        pytest.skip("the kernels are not compiled")
 
 
 def two_masks() -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,3 +109,57 @@ def test_gradients_of_the_feature_losses():
         return pull_loss(masks) + push_loss(masks, None)
 
     assert torch.autograd.gradcheck(loss, (features.requires_grad_(),))
+
+
+def view(channels: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """More pixels than one thread takes, masks in bands, some pixels not usable."""
+    generator = torch.Generator().manual_seed(channels)
+    features = torch.rand(150, 130, channels, dtype=torch.float64, generator=generator)
+    labels = (torch.arange(150)[:, None] // 20 * 3 + torch.arange(130)[None] // 50).int()
+    return features, labels, torch.rand(150, 130, generator=generator) > 0.1
+
+
+@pytest.mark.parametrize("channels", [1, 6, 9])
+def test_kernel_and_torch_agree_on_masks_and_gradients(channels: int, monkeypatch: pytest.MonkeyPatch):
+    features, labels, usable = view(channels)
+
+    def found() -> tuple[torch.Tensor, ...]:
+        values = features.clone().requires_grad_()
+        masks = mask_means(values, labels, usable, 300)
+        (gradient,) = torch.autograd.grad(pull_loss(masks) + push_loss(masks, 0.4), values)
+        return masks.mean, masks.pull, masks.centre, gradient
+
+    first = found()
+    monkeypatch.setattr(module, "runs_native", lambda _: False)
+    for ours, expected in zip(first, found(), strict=True):
+        torch.testing.assert_close(ours, expected)
+
+
+def test_threads_change_nothing():
+    features, labels, usable = view(6)
+    before = torch.get_num_threads()
+
+    def found(threads: int) -> tuple[torch.Tensor, torch.Tensor]:
+        torch.set_num_threads(threads)
+        masks = mask_means(features.float(), labels, usable, 10)
+        return masks.mean, masks.pull
+
+    try:
+        assert all(torch.equal(one, two) for one, two in zip(found(1), found(2), strict=True))
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_gradient_of_the_depth_loss():
+    generator = torch.Generator().manual_seed(0)
+    depth, target, alpha = (torch.rand(7, 5, dtype=torch.float64, generator=generator) for _ in range(3))
+    target[0] = 0.0
+    assert torch.autograd.gradcheck(lambda d: depth_loss(d, alpha, target, 0.3), depth.requires_grad_())
+
+
+def test_gradient_of_the_image_loss_has_both_parts():
+    generator = torch.Generator().manual_seed(0)
+    image, target = (torch.rand(8, 9, 3, dtype=torch.float64, generator=generator) for _ in range(2))
+    assert torch.autograd.gradcheck(lambda i: image_loss(i, target, 0.2), image.requires_grad_())
+    (gradient,) = torch.autograd.grad(image_loss(image, target, 0.0), image)
+    torch.testing.assert_close(gradient, (image - target).sign() / image.numel())
