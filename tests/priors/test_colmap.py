@@ -136,7 +136,7 @@ def test_a_finished_model_is_kept_and_a_damaged_one_made_again(unknown: Solved, 
     (tmp_path / ".partial-structure").mkdir()
     (tmp_path / ".partial-structure" / "database.db").write_text("half written")
     anew = PRIOR.pose(unknown.cluster, tmp_path, counting)
-    assert len(reads) == COUNT + 2 * COUNT  # and for features
+    assert len(reads) == COUNT + 2 * COUNT + 1  # and for features, after a look at the first image
     for other in (again, anew):  # the same seed: the same model, made twice
         np.testing.assert_array_equal(centres(unknown.posed), centres(other))
 
@@ -162,6 +162,20 @@ def test_an_image_of_something_else_is_left_out(tmp_path: Path, caplog: pytest.L
 def test_black_images_are_refused(tmp_path: Path) -> None:
     with pytest.raises(S3DError, match=r"no common view in 7 images \(00.png to 06.png\)"):
         PRIOR.pose(black(tmp_path, COUNT), tmp_path / "work", load_observation)
+
+
+@pytest.mark.parametrize("index", [0, 3])
+@pytest.mark.parametrize("damage", ["missing", "cut short"])
+def test_unreadable_images_are_named(tmp_path: Path, index: int, damage: str) -> None:
+    capture = without(relief_capture(tmp_path), lens=None, depth_path=None)
+    path = capture.clusters[0].views[index].image_path
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "cut short":
+        path.write_bytes(content[:2000])
+    with pytest.raises(S3DError, match=rf"images/0{index}.png.* cannot be read"):
+        PRIOR.pose(capture.clusters[0], tmp_path / "work", load_observation)
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_two_images_are_too_few(capture: Capture, tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_colours_make_regions() -> None:
     assert (found == (np.arange(64) >= 40)).mean() > 0.97
 
 
+@pytest.mark.filterwarnings("ignore:Got image with third dimension of 4")
 def test_a_step_of_depth_makes_regions_of_one_colour() -> None:
     depth = np.full((48, 64), 3.0, np.float32)
     depth[:, :24] = 2.0

@@ -12,17 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from s3d_splat.console import Advance
 from s3d_splat.errors import S3DError
 from s3d_splat.priors.geometry.base import Load
 from s3d_splat.priors.geometry.frames import frame_of
-from s3d_splat.priors.geometry.metric import depth_ratios, metric_scale, scaled_model
 from s3d_splat.priors.geometry.options import ColmapOptions
+from s3d_splat.priors.geometry.readout import posed_cluster
 from s3d_splat.priors.geometry.sparse_model import SparseModel, read_model, write_model
-from s3d_splat.types import Capture, CaptureCluster, CaptureView, Frame, Lens, PosedCluster, ProxyGeometry, SparseDepth
+from s3d_splat.types import Capture, CaptureCluster, CaptureView, Frame, Lens, PosedCluster
 
 _LOG = logging.getLogger("s3d_splat")
 _MIN_IMAGES = 3
@@ -70,8 +69,10 @@ class ColmapGeometry:
         if model is None:
             model = self._search(cluster.views, work, load, steps)
             write_model(work / "structure.npz", model, made_from)
-        _report_left_out(cluster.views, model, where)
-        return _posed(cluster, model, load, steps, where)
+        _report(cluster.views, model, where)
+        return posed_cluster(
+            cluster, model, load, lambda share: steps.at(_SEARCH_SHARE + (1 - _SEARCH_SHARE) * share), where
+        )
 
     def _search(self, views: Sequence[CaptureView], work: Path, load: Load, steps: _Steps) -> SparseModel:
         from s3d_splat.priors.geometry.mapping import map_images
@@ -81,7 +82,7 @@ class ColmapGeometry:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
-            cameras, is_known = _cameras(views, seen), [view.lens is not None for view in views]
+            cameras, is_known = _cameras(views, seen, load), [view.lens is not None for view in views]
             model = map_images(
                 folder,
                 cameras,
@@ -130,8 +131,9 @@ def _fingerprint(views: Sequence[CaptureView], options: ColmapOptions) -> str:
     """A name for everything that the model depends on."""
     text = [repr(options)]
     for view in views:
-        status = os.stat(view.image_path)
-        text.append(repr((view.name, view.width, view.height, view.lens, status.st_size, status.st_mtime_ns)))
+        changed = os.stat(view.image_path) if view.image_path.exists() else None  # the loader says which file is missing
+        state = None if changed is None else (changed.st_size, changed.st_mtime_ns)
+        text.append(repr((view.name, view.width, view.height, view.lens, state)))
     return hashlib.sha256("\n".join(text).encode()).hexdigest()
 
 
@@ -143,13 +145,13 @@ def _searched(view: CaptureView) -> Frame:
     return replace(frame, depth_path=None, instance_path=None, confidence_path=None)
 
 
-def _cameras(views: Sequence[CaptureView], frames: Sequence[Frame]) -> list[Any]:
+def _cameras(views: Sequence[CaptureView], frames: Sequence[Frame], load: Load) -> list[Any]:
     """A pycolmap camera for each view, the same object for views that share it."""
     shared: dict[Any, Any] = {}
     for view, frame in zip(views, frames, strict=True):
         key = (view.lens, view.width, view.height)
         if key not in shared:
-            shared[key] = _known_camera(frame) if view.lens is not None else _guessed_camera(view)
+            shared[key] = _known_camera(frame) if view.lens is not None else _guessed_camera(view, frame, load)
     return [shared[view.lens, view.width, view.height] for view in views]
 
 
@@ -163,10 +165,11 @@ def _known_camera(frame: Frame) -> Any:
     return made
 
 
-def _guessed_camera(view: CaptureView) -> Any:
+def _guessed_camera(view: CaptureView, frame: Frame, load: Load) -> Any:
     """One focal length, from the image's EXIF data if they tell, and one radial term."""
     import pycolmap
 
+    load(frame)  # says what is wrong with a file that cannot be read
     guessed = pycolmap.infer_camera_from_image(view.image_path, pycolmap.ImageReaderOptions(camera_model="SIMPLE_RADIAL"))
     if (guessed.width, guessed.height) == (view.width, view.height):
         return guessed
@@ -174,71 +177,8 @@ def _guessed_camera(view: CaptureView) -> Any:
     return pycolmap.Camera(model="SIMPLE_RADIAL", width=view.width, height=view.height, params=parameters)
 
 
-def _report_left_out(views: Sequence[CaptureView], model: SparseModel, where: str) -> None:
+def _report(views: Sequence[CaptureView], model: SparseModel, where: str) -> None:
     left_out = [view.name for view, posed in zip(views, model.is_posed, strict=True) if not posed]
+    _LOG.info("colmap: posed %d of %s by %d points.", len(views) - len(left_out), where, len(model.points))
     if left_out:
         _LOG.warning("colmap: %d of %s are left out: %s", len(left_out), where, ", ".join(left_out))
-
-
-def _posed(cluster: CaptureCluster, model: SparseModel, load: Load, steps: _Steps, where: str) -> PosedCluster:
-    """The model as frames, in the unit of the depth images."""
-    numbers = np.flatnonzero(model.is_posed).tolist()
-    frames = [_frame(cluster.views[number], model, number) for number in numbers]
-    ratios: list[np.ndarray] = []
-    colours = np.zeros((len(model.points), 4))  # sums of red, green and blue, and the number of observations
-    has_depth = [frame.depth_path is not None for frame in frames]
-    for done, (number, frame) in enumerate(zip(numbers, frames, strict=True)):
-        steps.at(_SEARCH_SHARE + (1 - _SEARCH_SHARE) * done / len(frames))
-        rows = np.flatnonzero(model.view == number)
-        pixels, along_z = _pixels(model, rows, frame), _along_z(model, rows, number)
-        seen = load(replace(frame, instance_path=None))
-        if seen.depth is not None:
-            ratios.append(depth_ratios(seen.depth.numpy().astype(np.float64), pixels, along_z))
-        if not all(has_depth):
-            np.add.at(colours, model.point[rows], _colours(seen.image.numpy(), pixels))
-    steps.at(1.0)
-    if any(has_depth):
-        model = scaled_model(model, metric_scale(np.concatenate(ratios), where))
-        frames = [_frame(cluster.views[number], model, number) for number in numbers]
-    if all(has_depth):
-        return PosedCluster(frames=tuple(frames), instances=cluster.instances)
-    means = colours[:, :3] / np.maximum(colours[:, 3:], 1) / 255
-    points = ProxyGeometry(torch.from_numpy(model.points).float(), torch.from_numpy(means).float())
-    sparse = tuple(_sparse(model, number, frame) for number, frame in zip(numbers, frames, strict=True))
-    return PosedCluster(frames=tuple(frames), instances=cluster.instances, points=points, sparse=sparse)
-
-
-def _frame(view: CaptureView, model: SparseModel, number: int) -> Frame:
-    fx, fy, cx, cy, k1 = model.lens[number].tolist()
-    lens = view.lens or Lens(fx, fy, cx, cy, k1, 0.0, 0.0, 0.0)
-    return frame_of(view, lens, torch.from_numpy(model.T_model_camera[number].copy()))
-
-
-def _pixels(model: SparseModel, rows: np.ndarray, frame: Frame) -> np.ndarray:
-    """Where the observations of a frame lie in its undistorted image."""
-    camera = frame.camera
-    return model.direction[rows] * [camera.fx, camera.fy] + [camera.cx, camera.cy]
-
-
-def _along_z(model: SparseModel, rows: np.ndarray, number: int) -> np.ndarray:
-    pose = model.T_model_camera[number]
-    return (model.points[model.point[rows]] - pose[:3, 3]) @ pose[:3, 2]
-
-
-def _colours(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """The colour under each observation and a one; zeros where undistortion has cut the pixel off."""
-    column, row = np.floor(pixels).astype(np.int64).T
-    inside = (column >= 0) & (column < image.shape[1]) & (row >= 0) & (row < image.shape[0])
-    found = np.zeros((len(pixels), 4))
-    found[inside, :3] = image[row[inside], column[inside]]
-    found[inside, 3] = 1
-    return found
-
-
-def _sparse(model: SparseModel, number: int, frame: Frame) -> SparseDepth:
-    rows = np.flatnonzero(model.view == number)
-    return SparseDepth(
-        pixels=torch.from_numpy(_pixels(model, rows, frame)).float(),
-        depth=torch.from_numpy(_along_z(model, rows, number)).float(),
-        point=torch.from_numpy(model.point[rows]),
-    )

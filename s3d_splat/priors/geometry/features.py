@@ -17,6 +17,7 @@ from s3d_splat.priors.geometry.options import ColmapOptions
 
 _FINE_BELOW = 600  # pixels: images with a shorter longer side are searched at twice their size
 _PEAK_THRESHOLD = 0.003  # under half of SIFT's default, for the faint texture of rooms
+PREVIEW = 128  # features of an image that tell whether it looks like another
 _PATIENCE = 4  # images that wait, extracted, for the database
 
 Pixels = UInt8[np.ndarray, "h w 3"]
@@ -88,7 +89,7 @@ def fill_database(
     """Write cameras (one for each image; equal ones are shared) and features; image i is called `name_of(i)`.
 
     Returns:
-        The descriptors of the largest features of every image, for finding images that look alike.
+        The descriptors of the `PREVIEW` largest features of every image, for finding images that look alike.
     """
     previews = []
     with pycolmap.Database.open(path) as database:
@@ -106,7 +107,7 @@ def fill_database(
             frame = pycolmap.Frame(rig_id=rig_id)
             frame.add_data_id(pycolmap.data_t(camera.sensor_id, image_id))
             database.write_frame(frame)
-            previews.append(features.descriptors)
+            previews.append(features.descriptors[:PREVIEW])
     return previews
 
 

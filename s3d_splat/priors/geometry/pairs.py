@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
+from s3d_splat.priors.geometry.features import PREVIEW
 from s3d_splat.priors.geometry.options import ColmapOptions
 
-_PREVIEW = 128  # features of an image that are compared
 _MIN_MATCHES = 4  # of them, for images to look alike
 _MAX_RATIO = 0.8  # D. Lowe's test: the best match is so much closer than the second best
 _BLOCK = 5  # at most one image of so many consecutive ones counts as similar: neighbours would crowd out other times
@@ -45,9 +45,9 @@ def candidate_pairs(descriptors: Sequence[Descriptors], options: ColmapOptions) 
 
 def similarity(descriptors: Sequence[Descriptors]) -> Int[np.ndarray, "n n"]:
     """How many of the largest features of each two images are each other's nearest neighbour and pass the ratio test."""
-    unit = np.zeros((len(descriptors), _PREVIEW, 128), np.float32)
+    unit = np.zeros((len(descriptors), PREVIEW, 128), np.float32)
     for row, image in zip(unit, descriptors, strict=True):
-        few = image[:_PREVIEW].astype(np.float32)
+        few = image[:PREVIEW].astype(np.float32)
         row[: len(few)] = few / np.maximum(np.linalg.norm(few, axis=1, keepdims=True), 1e-6)
     scores = np.zeros((len(unit), len(unit)), np.int64)
     for i in range(len(unit)):
