@@ -3,12 +3,12 @@
 Whoever writes poses in other axes, or depth in another unit, gets a scene that agrees with itself in no two images. Of each
 cluster a few images are compared with others: a point of depth d behind a pixel of one image, seen from another, must lie at
 the depth that the other image has there. What counts is how many points agree, for the poses as given, for the poses under
-each usual mistake, and for a range of factors on the depth.
+each usual mistake, and for a range of factors on the depth. A small factor between two depth images is not held against
+them: scales of estimated depth wander from image to image.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -22,14 +22,16 @@ from s3d_splat.types import Frame, PosedCluster
 
 LoadDepth = Callable[[Frame], Float[Tensor, "h w"] | None]
 
-TOLERANCE = 0.06  # of the depth, for a point to agree
+NOISE = 0.01  # of the depth: a point that is off by this agrees by half, apart from
+_COMMON = 0.15  # what the scales of two depth images may differ by
 _REFERENCES = 4  # images of a cluster whose depth is carried over
-_STEPS = (2, 8, 20)  # how many images on the one is that it is compared with
-_SAMPLES = 600  # points of an image
+_STEPS = (2, 6, 16)  # how many images on the one is that it is compared with
+_SAMPLES = 300  # points of an image
 _FACTORS = tuple(10 ** (step / 4) for step in range(-16, 17))  # 0.0001 to 10000
-_CLEARLY = 1.5  # so many times the agreement, and
-_ENOUGH = 0.15  # so large a share of all points, before the given values are called wrong
-_UNIT = 10**0.5  # a smaller factor is noise or drift, not a unit
+_CLEARLY = 1.4  # so many times the agreement, and
+_ENOUGH = 0.08  # so large a share of all points, before the given values are called wrong
+_NEARLY = 0.8  # of the highest agreement: near enough for a simpler explanation
+_UNIT = 5.0  # a smaller factor is noise or drift, not a unit
 _COARSE = 20  # a median depth of fewer counts is stored too coarsely for any use
 
 
@@ -112,10 +114,15 @@ def agreement(pairs: list[_Pair], candidates: tuple[Reading, ...]) -> Agreement:
         for reading in candidates
         for factor in _FACTORS
     }
-    given = shares["", 1.0]
-    # In doubt what asks for the smaller change: no factor before a factor, the poses as given before others.
-    best = max(shares, key=lambda key: (round(shares[key], 2), key[1] == 1.0, key[0] == "", -abs(math.log(key[1]))))
-    return Agreement(given, shares[best], *best)
+    enough = _NEARLY * max(shares.values())
+    simplest = min((key for key in shares if shares[key] >= enough), key=lambda key: (_simplicity(key), -shares[key]))
+    return Agreement(shares["", 1.0], shares[simplest], *simplest)
+
+
+def _simplicity(key: tuple[str, float]) -> int:
+    """Of explanations that do nearly as well, the simplest is believed: as given, another unit, other axes, both."""
+    reading, factor = key
+    return 2 * (reading != "") + (factor != 1.0)
 
 
 def _pairs(cluster: PosedCluster, number: int, load_depth: LoadDepth) -> Iterator[_Pair]:
@@ -142,7 +149,8 @@ def _sampled(frame: Frame, depth: Float[Tensor, "h w"]) -> tuple[Float[Tensor, "
     return rays.reshape(-1, 3)[chosen], depth.reshape(-1)[chosen].double()
 
 
-def _agreeing(pair: _Pair, reading: Reading, factor: float) -> int:
+def _agreeing(pair: _Pair, reading: Reading, factor: float) -> float:
+    """How many points agree; one that is off by the noise counts half."""
     pose = reading.apply(pair.frame.camera.T_world_camera.double())
     other_pose = reading.apply(pair.other.camera.T_world_camera.double())
     points = (factor * pair.depth)[:, None] * pair.rays @ pose[:3, :3].T + pose[:3, 3]
@@ -151,7 +159,11 @@ def _agreeing(pair: _Pair, reading: Reading, factor: float) -> int:
     inside = (z > 0) & (pixels >= 0).all(1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
     column, row = pixels[inside].long().unbind(1)
     there = factor * pair.other_depth[row, column]
-    return int(((z[inside] - there).abs() < TOLERANCE * there).sum())
+    ratio = z[inside][there > 0] / there[there > 0]
+    if len(ratio) == 0:
+        return 0.0
+    common = ratio.median().clamp(1 / (1 + _COMMON), 1 + _COMMON)
+    return float((1 / (1 + ((ratio / common - 1) / NOISE) ** 2)).sum())
 
 
 def _check_counts(frame: Frame, depth: Float[Tensor, "h w"], number: int) -> None:

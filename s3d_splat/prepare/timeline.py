@@ -117,7 +117,7 @@ def _histogram(counts: Counter[int], span: int) -> str:
     return f'<div class="histogram">{strip}</div><p class="soft">{note}</p>'
 
 
-def _bars(frames: tuple[int, ...], top: float, height: float) -> str:
+def _bars(frames: tuple[int, ...], top: int, height: int) -> str:
     """One rectangle for every run of neighbouring images."""
     runs: list[list[int]] = []
     for frame in sorted(frames):
@@ -125,7 +125,7 @@ def _bars(frames: tuple[int, ...], top: float, height: float) -> str:
             runs[-1][1] = frame
         else:
             runs.append([frame, frame])
-    return "".join(f'<rect x="{first}" y="{top:g}" width="{last - first + 1}" height="{height:g}"/>' for first, last in runs)
+    return "".join(f'<rect x="{first}" y="{top}" width="{last - first + 1}" height="{height}"/>' for first, last in runs)
 
 
 def _strip(content: str, span: int, label: str) -> str:

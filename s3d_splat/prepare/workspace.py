@@ -65,7 +65,8 @@ class Workspace:
             done = {"key": self._key, "seconds": time.monotonic() - start}
             write_json(folder / "done.json", done)
         else:
-            log.info("%s%s: done before, in %s", name, part, self._folder)
+            if not self.seconds:
+                log.info("going on with the stages that an earlier call finished, in %s", self._folder)
             value = load_value(folder, self._types)
         self.seconds[name] = self.seconds.get(name, 0.0) + done["seconds"]
         return value
