@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 _BITS = 21  # of an int64 key for each axis: 2,097,152 cells
 _HALF = 1 << (_BITS - 1)
+_AXIS = (1 << _BITS) - 1
 _STEPS = (0, 1 << (2 * _BITS), 1 << _BITS, 1)  # what a key gains by staying, or by one cell along x, y, z
 
 
@@ -24,6 +26,12 @@ def voxel_keys(points: Float[Tensor, "n 3"], size: float) -> Int[Tensor, " n"]:
         raise ValueError(f"a point is not finite, or more than {_HALF - 2} voxels of {size} m away from the origin")
     x, y, z = (cells.long() + _HALF).unbind(-1)
     return (((x << _BITS) | y) << _BITS) | z
+
+
+def coarser_keys(keys: Int[np.ndarray, " n"], factor: int) -> Int[np.ndarray, " n"]:
+    """Keys of `voxel_keys` to those of blocks of `factor` cells along each axis: cells of one block get one key."""
+    x, y, z = keys >> (2 * _BITS), (keys >> _BITS) & _AXIS, keys & _AXIS
+    return (((x // factor << _BITS) | y // factor) << _BITS) | z // factor
 
 
 def voxel_sample(points: Float[Tensor, "n 3"], size: float) -> Int[Tensor, " m"]:

@@ -1,9 +1,10 @@
 """Voxel keys, samples and contacts, by hand."""
 
+import numpy as np
 import pytest
 import torch
 
-from s3d_splat.geometry.voxels import touching_labels, voxel_keys, voxel_sample
+from s3d_splat.geometry.voxels import coarser_keys, touching_labels, voxel_keys, voxel_sample
 
 
 def test_keys_are_equal_exactly_within_a_cell() -> None:
@@ -11,6 +12,15 @@ def test_keys_are_equal_exactly_within_a_cell() -> None:
     keys = voxel_keys(points, 0.1).tolist()
     assert keys[0] == keys[1]
     assert len(set(keys)) == 4
+
+
+def test_coarser_keys_are_equal_exactly_within_a_block() -> None:
+    axis = torch.arange(-4.0, 4.0) + 0.5
+    grid = torch.cartesian_prod(axis, axis, axis)
+    keys = coarser_keys(voxel_keys(grid, 1.0).numpy(), 2)  # blocks begin at even cells: the lowest is -1048576
+    _, names, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    assert counts.tolist() == [8] * 4**3
+    assert len(np.unique(np.stack([names, voxel_keys(grid, 2.0).numpy()]), axis=1).T) == 4**3
 
 
 def test_keys_of_a_grid_are_all_different() -> None:

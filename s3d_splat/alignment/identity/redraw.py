@@ -1,0 +1,121 @@
+"""Masks drawn again: every image asks its neighbours which object they see at each of its surface points.
+
+The surface behind a pixel is projected into a neighbouring image; where the depth there agrees, the neighbour's label is a
+vote. Many masks of one object, each wrong at its border in its own way, make a better one, and one that dropped out comes
+back. What the neighbours do not see (occluded, or outside) gets no vote from them, so nothing is drawn through a surface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from s3d_splat.types import Camera
+
+_NEIGHBOURS = 16  # images that are asked
+REACH = 20  # images on either side that may be asked
+_PROBES = 300  # surface points that tell how much of an image another one sees
+_SEEN = 0.05  # of an image must be visible in another one for its votes
+_DEPTH_TOLERANCE = 0.06  # of the depth: two looks at one surface
+_OWN_WEIGHT = 1.5  # votes of the image's own mask, which needs no projection
+_VOID_WEIGHT = 0.3  # of a look that found no label: masks drop out more often than they appear from nothing
+_FILL_SIZE = 3  # pixels: holes in the depth are filled over such a square
+
+
+@dataclass(frozen=True)
+class Look:
+    """One image: its camera, its surface, and the labels (global ids, 0 = none) that each source gives."""
+
+    index: int
+    camera: Camera
+    depth: Float[np.ndarray, "h w"]  # float32, 0 = none
+    labels: tuple[Int[np.ndarray, " p"], ...]  # int32, row-major
+
+
+class Reprojection:
+    """Carries pixels of one camera, with their depths, into another."""
+
+    def __init__(self, camera: Camera, depth: Float[np.ndarray, " p"], pixels: Int[np.ndarray, " p"]) -> None:
+        row, column = np.divmod(pixels, camera.width)
+        self._pose = camera.T_world_camera.double().numpy()
+        depth = depth.astype(np.float32)
+        x = ((column + 0.5 - camera.cx) / camera.fx).astype(np.float32) * depth
+        y = ((row + 0.5 - camera.cy) / camera.fy).astype(np.float32) * depth
+        self._points = np.stack([x, y, depth])
+
+    def agreeing(self, other: Look) -> tuple[Int[np.ndarray, " q"], Int[np.ndarray, " q"]]:
+        """Which of the pixels (their places) the other image sees, and the row-major pixels where it sees them."""
+        camera = other.camera
+        T_other_own = np.linalg.inv(camera.T_world_camera.double().numpy()) @ self._pose
+        intrinsics = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
+        matrix = (intrinsics @ T_other_own[:3]).astype(np.float32)
+        x, y, z = matrix[:, :3] @ self._points + matrix[:, 3:]
+        front = z > 1e-6
+        scale = 1 / np.where(front, z, 1)
+        x, y = x * scale, y * scale
+        inside = front & (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
+        place = np.flatnonzero(inside)
+        pixel = y[place].astype(np.int64) * camera.width + x[place].astype(np.int64)
+        agrees = np.abs(other.depth.ravel()[pixel] - z[place]) < _DEPTH_TOLERANCE * z[place]
+        return place[agrees], pixel[agrees]
+
+
+def redrawn(look: Look, others: list[Look]) -> Int[np.ndarray, "h w"]:
+    """The labels (global ids, int32, 0 = none) of an image after the vote of itself and its neighbours."""
+    shape = look.depth.shape
+    depth = filled_holes(look.depth).ravel()
+    known = np.flatnonzero(depth > 0)
+    chosen = _neighbours(look, depth, known, others)
+    own = _own_labels(look)
+    if not chosen or not len(known):
+        return own.reshape(shape)
+    names = np.unique(
+        np.concatenate([np.flatnonzero(np.bincount(labels)) for item in [look, *chosen] for labels in item.labels] + [[0]])
+    )
+    compact = np.zeros(int(names[-1]) + 1, dtype=np.int64)
+    compact[names] = np.arange(len(names))
+    votes = np.zeros((len(names), len(known)), dtype=np.float32)
+    ballot = votes.ravel()
+    for labels in look.labels:
+        ballot[compact[labels[known]] * len(known) + np.arange(len(known))] += _OWN_WEIGHT / len(look.labels)
+    warp = Reprojection(look.camera, depth[known], known)
+    for other in chosen:
+        place, pixel = warp.agreeing(other)
+        for labels in other.labels:
+            ballot[compact[labels[pixel]] * len(known) + place] += 1 / len(other.labels)
+    votes[0] *= _VOID_WEIGHT
+    result = own.copy()
+    result[known] = names[votes.argmax(axis=0)]
+    return result.reshape(shape)
+
+
+def filled_holes(depth: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Depth in which a pixel without any takes the median-like mean of known neighbours that lie on one surface."""
+    import cv2
+
+    known = (depth > 0).astype(np.float32)
+    count = cv2.boxFilter(known, -1, (_FILL_SIZE, _FILL_SIZE), normalize=False)
+    total = cv2.boxFilter(depth, -1, (_FILL_SIZE, _FILL_SIZE), normalize=False)
+    enough = (known == 0) & (count >= 4)
+    return np.where(enough, total / np.maximum(count, 1), depth)
+
+
+def _own_labels(look: Look) -> Int[np.ndarray, " p"]:
+    """The labels of the first source that has one, pixel by pixel."""
+    result = np.zeros(look.depth.size, dtype=np.int32)
+    for labels in look.labels:
+        result = np.where(result == 0, labels, result)
+    return result
+
+
+def _neighbours(look: Look, depth: Float[np.ndarray, " p"], known: Int[np.ndarray, " k"], others: list[Look]) -> list[Look]:
+    """The images that see most of this one's surface."""
+    probes = known[:: max(1, len(known) // _PROBES)]
+    if not len(probes):
+        return []
+    warp = Reprojection(look.camera, depth[probes], probes)
+    shares = [len(warp.agreeing(other)[0]) / len(probes) if other.labels else 0.0 for other in others]
+    order = sorted(range(len(others)), key=lambda k: (-shares[k], abs(others[k].index - look.index)))
+    return [others[k] for k in order[:_NEIGHBOURS] if shares[k] >= _SEEN]
