@@ -21,6 +21,7 @@ _TOLERANCE = 0.06  # share of the distance from the camera: honest points in spa
 _PIXELS = 0.008  # of the image's width: honest points in the image
 _LEAST = 15  # points that must agree
 _SPREAD = 0.06  # of the image's width: how far they must lie apart (standard deviation along the shorter direction)
+_ROUNDS = 8  # of Gauss-Newton, at most
 _DEPTH_SIGMA = 0.03  # of a point's depth
 _FLOOR = np.array([0.004] * 3 + [np.deg2rad(0.08)] * 3 + [0.005])  # errors that all points share: of the depth, radians, log
 
@@ -91,24 +92,27 @@ class _Pairs:
     def refined(self, T: np.ndarray, used: Bool[np.ndarray, " n"]) -> tuple[np.ndarray, np.ndarray]:
         """Gauss-Newton over pixels in both images and log depth, with Huber's weights; and the information about T."""
         hessian = np.eye(7)
-        for _ in range(8):
+        for turn in range(_ROUNDS):
             residuals, jacobians, valid = self._linearised(T)
+            kept = used & valid if turn == 0 else self._near(residuals, valid, 2.0)
             size = np.linalg.norm(residuals, axis=1)
-            kept = valid & used
-            scale = max(0.5, 1.48 * float(np.median(size[kept])) / 1.5) if kept.any() else 1.0
+            scale = max(0.5, float(np.median(size[kept]))) if kept.any() else 1.0
             weights = kept * np.minimum(1.0, 1.5 * scale / np.maximum(size, 1e-9)) / scale**2
-            hessian = np.einsum("n,ndk,ndl->kl", weights, jacobians, jacobians)
-            gradient = np.einsum("n,ndk,nd->k", weights, jacobians, residuals)
+            weighted = weights[:, None, None] * jacobians
+            hessian = np.tensordot(weighted, jacobians, axes=((0, 1), (0, 1)))
+            gradient = np.tensordot(weighted, residuals, axes=((0, 1), (0, 1)))
             step = np.linalg.solve(hessian + 1e-9 * np.diag(np.diag(hessian) + 1e-12), -gradient)
             T = T @ exponential(step)
-            used = self.agreeing(T, 2.0)
-            if np.abs(step).max() < 1e-6:
+            if np.abs(step).max() < 1e-4:
                 break
         return T, hessian
 
-    def agreeing(self, T: np.ndarray, times: float = 1.0) -> Bool[np.ndarray, " n"]:
+    def agreeing(self, T: np.ndarray) -> Bool[np.ndarray, " n"]:
         """Points that fall near their corners in both images, at about their depth."""
         residuals, _, valid = self._linearised(T)
+        return self._near(residuals, valid, 1.0)
+
+    def _near(self, residuals: np.ndarray, valid: np.ndarray, times: float) -> Bool[np.ndarray, " n"]:
         limit = times * max(2.0, _PIXELS * self.a.width)
         there, back = (np.linalg.norm(residuals[:, k : k + 2], axis=1) for k in (0, 2))
         return np.asarray(valid & (there < limit) & (back < limit) & (np.abs(residuals[:, 4]) < times * 3))
