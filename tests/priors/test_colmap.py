@@ -178,6 +178,21 @@ def test_unreadable_images_are_named(tmp_path: Path, index: int, damage: str) ->
     assert list((tmp_path / "work").iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(known: Solved, tmp_path: Path) -> None:
+    (tmp_path / "work").write_text("a file where a folder should be")
+    with pytest.raises(S3DError, match="structure from motion cannot write to"):
+        PRIOR.pose(known.cluster, tmp_path / "work", load_observation)
+
+
+def test_a_full_disk_is_the_users_error(known: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("[database_sqlite.cc:1262] SQLite error: database or disk is full")  # as pycolmap says it
+
+    monkeypatch.setattr("s3d_splat.priors.geometry.mapping.map_images", full)
+    with pytest.raises(S3DError, match="free disk space"):
+        PRIOR.pose(known.cluster, tmp_path, load_observation)
+
+
 def test_two_images_are_too_few(capture: Capture, tmp_path: Path) -> None:
     pair = CaptureCluster(capture.clusters[0].views[:2])
     with pytest.raises(S3DError, match="2 images are too few"):

@@ -7,7 +7,8 @@ import importlib.util
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,9 @@ class ColmapGeometry:
         made_from = _fingerprint(cluster.views, self._options)
         model = read_model(work / "structure.npz", made_from)
         if model is None:
-            model = self._search(cluster.views, work, load, steps)
-            write_model(work / "structure.npz", model, made_from)
+            with _writing(work):
+                model = self._search(cluster.views, work, load, steps)
+                write_model(work / "structure.npz", model, made_from)
         _report(cluster.views, model, where)
         return posed_cluster(
             cluster, model, load, lambda share: steps.at(_SEARCH_SHARE + (1 - _SEARCH_SHARE) * share), where
@@ -100,6 +102,21 @@ class ColmapGeometry:
                 fix="leave out blurred, black or blank images, take more images in between, or give poses with the capture",
             )
         return model
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Tells the user of a folder that cannot be written to; COLMAP's database does so by a RuntimeError."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "database" not in str(error).lower() and "sqlite" not in str(error).lower():
+            raise
+        raise S3DError(
+            f"structure from motion cannot write to {folder}",
+            why=str(error),
+            fix="free disk space (about 2 MB an image) or choose another folder, and check that you may write there",
+        ) from error
 
 
 class _Steps:

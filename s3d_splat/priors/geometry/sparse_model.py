@@ -33,8 +33,11 @@ def write_model(path: Path, model: SparseModel, made_from: str) -> None:
     """Write the model, whole or not at all. `made_from` names what it depends on."""
     arrays = {field.name: getattr(model, field.name) for field in fields(SparseModel)}
     temporary = path.with_name(f".partial-{path.name}")
-    np.savez(temporary, **arrays, **{_FINGERPRINT: np.array(made_from)})
-    os.replace(temporary, path)
+    try:
+        np.savez(temporary, **arrays, **{_FINGERPRINT: np.array(made_from)})
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def read_model(path: Path, made_from: str) -> SparseModel | None:
