@@ -13,6 +13,7 @@ from torch import Tensor
 from s3d_splat.errors import S3DError
 from s3d_splat.evaluation.label_images import labelled_images
 from s3d_splat.evaluation.truth import WrittenTruth, true_classes, true_points, write_test_truth
+from s3d_splat.evaluation.world import TruthPlacement, camera_metrics, true_cameras, truth_placement
 from s3d_splat.io.atomic import write_npz
 from s3d_splat.io.images import check_image_file, read_colours, read_counts
 from s3d_splat.io.observations import load_observation
@@ -25,7 +26,7 @@ from s3d_splat.metrics.object_table import object_table
 from s3d_splat.metrics.overlaps import PointLabels
 from s3d_splat.metrics.panoptic import ScenePanopticQuality
 from s3d_splat.metrics.semantic import SemanticIoU
-from s3d_splat.panoptic.point_labels import label_points
+from s3d_splat.panoptic.point_labels import ANCHOR_REACH, label_points
 from s3d_splat.types import Gaussians, InstanceSet, Scene
 
 PerImage = dict[str, dict[str, float | None]]  # by frame name
@@ -53,7 +54,8 @@ def evaluate_run(
         train_seconds, peak_memory_mb, fps: figures that the caller has measured, passed through.
 
     Returns:
-        All metrics (None where the scene has no truth for them) and `per_class`, `per_object`, `per_image` (lists of rows).
+        All metrics (None where the scene has no truth for them) and `per_class`, `per_object`, `per_image` (lists of rows);
+        `points_remark` where there are true points that cannot be placed in the scene's world.
 
     Raises:
         S3DError: a rendered image is missing or of another size, or the truth of the scene is not as it should be.
@@ -61,7 +63,8 @@ def evaluate_run(
     colours, per_image = _image_metrics(run, scene)
     truth = write_test_truth(scene, run.root / "eval" / "truth")
     panoptic, per_frame = _panoptic_metrics(run, truth)
-    points = _point_metrics(run, scene, instances, gaussians, anchor_positions)
+    cameras = true_cameras(scene.root)
+    points = _point_metrics(run, scene, truth_placement(cameras), instances, gaussians, anchor_positions)
     rows = [{"name": name, **values, "pq": per_frame.get(name)} for name, values in per_image.items()]
     if points["objects_true"] is None:
         points["objects_true"] = panoptic["objects_in_images"]
@@ -70,6 +73,7 @@ def evaluate_run(
         **colours,
         **{key: value for key, value in panoptic.items() if key not in ("per_class", "objects_in_images")},
         **{key: value for key, value in points.items() if key != "per_object"},
+        **camera_metrics(cameras),
         "objects_predicted": int((owners > 0).sum()),
         "train_seconds": train_seconds,
         "peak_memory_mb": peak_memory_mb,
@@ -121,20 +125,27 @@ def _panoptic_metrics(run: RunFolder, truth: WrittenTruth) -> tuple[dict[str, An
 def _point_metrics(
     run: RunFolder,
     scene: Scene,
+    placement: TruthPlacement,
     instances: InstanceSet,
     gaussians: Gaussians,
     anchor_positions: Float[Tensor, "a 3"],
 ) -> dict[str, Any]:
-    """Instance metrics over the points of the truth, `objects_true` and `per_object`; writes `eval/points.npz`."""
+    """Instance metrics over the points of the truth, `objects_true` and `per_object`; writes `eval/points.npz`.
+
+    The points are looked up, and written, where they lie in the scene's world.
+    """
     precision, overlap = ClassAgnosticPrecision(), BestOverlap()
     found = true_points(scene)
-    if found is None:
-        run.eval_points.unlink(missing_ok=True)  # of an earlier evaluation, when the truth had points
-        return {**precision.compute(), **overlap.compute(), "objects_true": None, "per_object": []}
-    positions, truth = found
+    if found is None or placement.T_scene_truth is None:
+        run.eval_points.unlink(missing_ok=True)  # of an earlier evaluation, when the points could be labelled
+        remark = {} if found is None else {"points_remark": placement.reason}
+        return {**precision.compute(), **overlap.compute(), "objects_true": None, "per_object": [], **remark}
+    true_positions, truth = found
+    positions = torch.from_numpy(placement.place(true_positions.numpy()))
     children = instances.child_instance.reshape(-1).to(gaussians.means.device)
     anchors = instances.anchor_instance.to(children.device)
-    labels = label_points(positions.to(gaussians.means), gaussians, children, anchor_positions, anchors).cpu().numpy()
+    placed, reach = positions.to(gaussians.means), ANCHOR_REACH * placement.scale
+    labels = label_points(placed, gaussians, children, anchor_positions, anchors, reach=reach).cpu().numpy()
     semantic = _classes_of(labels, instances)
     prediction = PointLabels(labels, semantic)
     write_npz(

@@ -28,16 +28,19 @@ def label_points(
     child_instance: Int[Tensor, " g"],
     anchor_positions: Float[Tensor, "a 3"],
     anchor_instance: Int[Tensor, " a"],
+    *,
+    reach: float = ANCHOR_REACH,
 ) -> Int[Tensor, " n"]:
     """Give each point (metres) the instance of the splats around it.
 
     A point takes the instance with the largest sum of opacity times Gaussian weight exp(-d^2 / 2) over the Gaussians whose
     3-sigma ellipsoid holds it (d <= 3, the Mahalanobis distance); Gaussians without an instance (0) have no say. A point
-    that none of them holds takes the instance of the nearest anchor within 5 cm, else 0. Equal sums: the lowest id.
+    that none of them holds takes the instance of the nearest anchor within `reach`, else 0. Equal sums: the lowest id.
 
     Args:
         gaussians: decoded splats; only means, scales, rotations and opacities are used.
         child_instance: instance of each Gaussian, 0 = none.
+        reach: 5 cm in the unit of the points.
 
     Returns:
         Instance ids in the dtype of `child_instance`; 0 = none.
@@ -58,7 +61,7 @@ def label_points(
             better = strongest > best
             best, labels = torch.where(better, strongest, best), torch.where(better, group[column], labels)
     alone = torch.nonzero(best == 0)[:, 0]
-    nearest = _nearest_anchor(points[alone], anchor_positions.to(points), anchor_instance)
+    nearest = _nearest_anchor(points[alone], anchor_positions.to(points), anchor_instance, reach)
     return labels.index_put((alone,), nearest.to(labels.dtype))
 
 
@@ -159,8 +162,8 @@ def _ellipsoids(gaussians: Gaussians, chosen: Bool[Tensor, " n"]) -> _Ellipsoids
 
 
 def _nearest_anchor(
-    points: Float[Tensor, "n 3"], positions: Float[Tensor, "a 3"], instance: Int[Tensor, " a"]
+    points: Float[Tensor, "n 3"], positions: Float[Tensor, "a 3"], instance: Int[Tensor, " a"], reach: float
 ) -> Int[Tensor, " n"]:
-    _, index = nearest_neighbours(points, positions, 1, radius=ANCHOR_REACH)
+    _, index = nearest_neighbours(points, positions, 1, radius=reach)
     padded = torch.cat([instance, instance.new_zeros(1)])  # index -1, no anchor within reach, is instance 0
     return padded[index[:, 0]]

@@ -11,6 +11,7 @@ from s3d_splat.report.collect import Findings
 NO_TEST_VIEWS = "needs test views"
 NO_IMAGE_TRUTH = "needs labels of the test views: SCENE/truth, or masks with consistent ids"
 NO_POINT_TRUTH = "needs labelled points: SCENE/truth/points.npz"
+NO_POSE_TRUTH = "needs true cameras: SCENE/truth/transforms.json"
 NO_TRUTH = "needs labelled points or labels of the test views"
 NOT_RECORDED = "was not recorded"
 
@@ -77,6 +78,17 @@ GROUPS = (
         " cost nothing and one prediction may serve several objects. Read it together with precision.",
     ),
     Group(
+        "Cameras",
+        (
+            Number("auc30", "AUC at 30°", ".3f", "", NO_POSE_TRUTH + " with at least two"),
+            Number("auc10", "AUC at 10°", ".3f", "", NO_POSE_TRUTH + " with at least two"),
+            Number("auc5", "AUC at 5°", ".3f", "", NO_POSE_TRUTH + " with at least two"),
+            Number("ate", "trajectory error", ".3f", "m", NO_POSE_TRUTH),
+        ),
+        "The scene's cameras, pair by pair, against the true ones: 1 is perfect, and a camera that is missing counts as"
+        " wrong. The trajectory error is what remains after the best fit of the whole path to the true one.",
+    ),
+    Group(
         "Cost",
         (
             Number("train_seconds", "training", ".0f", "s", NOT_RECORDED),
@@ -119,30 +131,33 @@ def unmeasured(findings: Findings) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for number in (number for group in GROUPS for number in group.numbers):
         if findings.metric(number.key) is None:
-            reasons.setdefault(number.needs, []).append(number.name)
+            reasons.setdefault(_reason(number, findings), []).append(number.name)
     return [f"Not measured: {_listed(names)} ({needs})." for needs, names in reasons.items()]
 
 
 def _card(group: Group, findings: Findings) -> str:
     first, *others = group.numbers
     value = findings.metric(first.key)
-    large = f'<p class="large{" none" if value is None else ""}">{_value(first, value)}</p>'
-    rows = "".join(_row(number, findings.metric(number.key)) for number in others)
+    large = f'<p class="large{" none" if value is None else ""}">{_value(first, findings)}</p>'
+    rows = "".join(f"<div><dt>{number.name}</dt><dd>{_value(number, findings)}</dd></div>" for number in others)
     return (
         f'<section class="card"><h3>{group.title}</h3>{large}<p class="key">{first.name}</p>'
         f'<dl>{rows}</dl><p class="meaning">{group.meaning}</p></section>'
     )
 
 
-def _value(number: Number, value: float | None) -> str:
+def _value(number: Number, findings: Findings) -> str:
+    value = findings.metric(number.key)
     if value is None:
-        return f'<span class="none" title="{escape(number.needs)}">not measured</span>'
+        return f'<span class="none" title="{escape(_reason(number, findings))}">not measured</span>'
     unit = f' <span class="unit">{number.unit}</span>' if number.unit else ""
     return f"{value:,{number.form}}{unit}"
 
 
-def _row(number: Number, value: float | None) -> str:
-    return f"<div><dt>{number.name}</dt><dd>{_value(number, value)}</dd></div>"
+def _reason(number: Number, findings: Findings) -> str:
+    """Why a number has no value."""
+    remark = findings.metrics.get("points_remark")
+    return remark if isinstance(remark, str) and number.needs.startswith(NO_POINT_TRUTH) else number.needs
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image
 
 from s3d_splat.errors import S3DError
+from s3d_splat.evaluation.world import TruthPlacement, true_cameras, truth_placement
 from s3d_splat.io.images import Content, read_colours, read_counts
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.run_folder import RunFolder
@@ -150,9 +151,19 @@ def _compare_depth(view: View, folder: RunFolder, true: Metres | None) -> Compar
 def _true_depth(view: View, scene_root: Path, observed: Observation) -> Metres | None:
     shape = (view.frame.camera.height, view.frame.camera.width)
     exact, _ = _counts(scene_root / "truth" / "depth" / f"{view.name}.png", "depth", shape)
-    if exact is not None:
-        return exact.astype(np.float32) / 1000
+    placement = None if exact is None else _placement(scene_root)
+    if exact is not None and placement is not None:
+        return exact.astype(np.float32) * np.float32(placement.scale) / 1000
     return None if observed.depth is None else observed.depth.numpy()
+
+
+def _placement(scene_root: Path) -> TruthPlacement | None:
+    """How the truth lies in the scene's world; None if that cannot be found out."""
+    try:
+        placement = truth_placement(true_cameras(scene_root))
+    except S3DError:
+        return None
+    return None if placement.T_scene_truth is None else placement
 
 
 def _depth_picture(depth: Metres | None, near: float, far: float, note: str, why_not: str) -> Picture:

@@ -21,6 +21,7 @@ SURPLUS = 9
 METRICS: dict[str, Any] = {
     "psnr": 31.256, "ssim": 0.9, "pq": 0.5, "pq_strict": 0.25, "pq_th": 0.4, "pq_st": 1.0, "semantic_miou": 0.7,
     "ap": 0.5, "ap50": 0.625, "ap25": 0.75, "precision50": 0.667, "miou": 0.8, "m50": 0.9, "m25": 1.0,
+    "auc5": 0.91, "auc10": 0.95, "auc30": 0.98, "ate": 0.017,
     "objects_predicted": 3, "objects_true": 3, "train_seconds": 12.0, "peak_memory_mb": 512.0, "fps": 3.5,
     "per_class": [
         {"id": 1, "name": "wall", "is_thing": False, "pq": 1.0, "sq": 1.0, "rq": 1.0}

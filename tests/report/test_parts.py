@@ -165,3 +165,20 @@ def test_the_exact_depth_of_a_scene_goes_first(tmp_path: Path) -> None:
     Image.fromarray(depth + np.uint16(5000)).save(scene.root / "truth" / "depth" / "0003.png")
     comparison = compare(view, scene.root, run, {})[1]
     assert decoded(comparison.difference.uri).min() > 80  # 5 m apart: the brightest colour of inferno everywhere
+
+
+def test_exact_depth_is_drawn_in_the_scenes_unit(tmp_path: Path) -> None:
+    """Cameras twice as far apart as the true ones: the scene's unit is half a metre."""
+    scene = load_scene(write_tiny_scene(tmp_path / "scene", truth=True))
+    run = write_fabricated_run(tmp_path / "run", scene)
+    (view,) = scored_views(scene, [])
+    before = compare(view, scene.root, run, {})[1]
+    table = json.loads((scene.root / "transforms.json").read_text())
+    for row in table["frames"]:
+        for axis in range(3):
+            row["transform_matrix"][axis][3] *= 2
+    (scene.root / "transforms.json").write_text(json.dumps(table))
+    after = compare(view, scene.root, run, {})[1]
+    nearest, farthest = (float(word) for word in before.truth.note.removesuffix(" m").split(" to "))
+    assert farthest == 3.0
+    assert after.truth.note == f"{nearest:.2f} to 6.00 m"

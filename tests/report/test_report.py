@@ -122,6 +122,12 @@ def test_unmeasured_numbers_say_what_they_need(tmp_path: Path, scene: Scene) -> 
     assert "there are no scores of single views" in page.text
 
 
+def test_points_that_could_not_be_placed_say_why(tmp_path: Path, scene: Scene) -> None:
+    metrics = {**METRICS, "ap": None, "ap50": None, "per_object": [], "points_remark": "the only camera stands still"}
+    page = read(write_report(write_fabricated_run(tmp_path / "run", scene, metrics).root, scene))
+    assert "Not measured: AP50 and AP (the only camera stands still)." in page.text
+
+
 def test_damaged_files_are_named(tmp_path: Path, scene: Scene) -> None:
     run = write_fabricated_run(tmp_path / "run", scene)
     run.metrics.write_text('{"psnr": 3')
