@@ -87,7 +87,7 @@ def _camera(meta: Mapping[str, Any], key: str, path: Path, default: SensorCamera
     return SensorCamera(fx, fy, cx, cy, (k1, k2, p1, p2, k3))
 
 
-def with_depth_camera(calibration: RgbdCalibration, matrix: Float[np.ndarray, "3 3"], where: str) -> RgbdCalibration:
+def with_depth_camera(calibration: RgbdCalibration, matrix: Float[np.ndarray, "_ _"], where: str) -> RgbdCalibration:
     """The calibration with the intrinsics of `matrix` for its depth camera.
 
     Raises:

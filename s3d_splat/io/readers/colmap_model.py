@@ -18,6 +18,7 @@ from s3d_splat.io.intrinsics import checked_camera
 from s3d_splat.io.poses import read_pose
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files, check_images_left
+from s3d_splat.io.readers.colmap_binary import check_binary_model
 from s3d_splat.io.readers.conversions import run_all
 from s3d_splat.io.readers.names import in_order, scene_names
 from s3d_splat.io.transforms import inside
@@ -59,6 +60,8 @@ def read_colmap_model(folder: Path, place: Path, work: Path, advance: Advance | 
 
 
 def _read_model(place: Path) -> pycolmap.Reconstruction:
+    if (place / "cameras.bin").is_file():
+        check_binary_model(place)
     try:
         return pycolmap.Reconstruction(str(place))
     except (RuntimeError, ValueError, IndexError, MemoryError) as error:
