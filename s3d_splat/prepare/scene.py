@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from s3d_splat.alignment.fusion import fused_depth
 from s3d_splat.alignment.pixels import load_image
 from s3d_splat.alignment.values import WorldFrame
 from s3d_splat.io.images import read_counts
+from s3d_splat.io.labels import MAX_ID
 from s3d_splat.io.scene_writer import FrameLayers, SceneWriter
 from s3d_splat.io.transforms import frame_name
 from s3d_splat.types import Camera, ClassInfo, InstanceInfo, Observation, ProxyGeometry
@@ -47,16 +48,19 @@ def write_scene(folder: Path, content: SceneContent, report: str, temporary: Pat
     Raises:
         S3DError: the folder exists, the file system refuses, or an image cannot be read.
     """
-    class_of = _class_table(content.instances)
+    table = _IdTable.of(content.instances)
+    proxy = content.proxy
+    if proxy.instances is not None:
+        proxy = replace(proxy, instances=table.listed[proxy.instances.long()])
     with SceneWriter(folder, temporary=temporary) as writer:
         for index, frame in enumerate(content.frames):
-            _add_frame(writer, frame, _layers(frame, content.masks, class_of))
+            _add_frame(writer, frame, _layers(frame, content.masks, table))
             if advance is not None:
                 advance(index + 1, len(content.frames))
         if content.truth is not None:
             writer.add_truth_folder(content.truth)
         writer.add_text(REPORT, report)
-        writer.finish(proxy=content.proxy, classes=content.classes, instances=content.instances)
+        writer.finish(proxy=proxy, classes=content.classes, instances=content.instances)
 
 
 def _add_frame(writer: SceneWriter, frame: WorldFrame, layers: FrameLayers) -> None:
@@ -68,22 +72,29 @@ def _add_frame(writer: SceneWriter, frame: WorldFrame, layers: FrameLayers) -> N
     writer.add_frame(frame.name, frame.camera, source.split, pixels)
 
 
-def _layers(frame: WorldFrame, masks: Path, class_of: Int[Tensor, " n"] | None) -> FrameLayers:
+@dataclass(frozen=True)
+class _IdTable:
+    """What becomes of every number that a mask can hold. Crumbs of objects that no image shows have no row: they are none."""
+
+    listed: Int[Tensor, " n"]  # the id itself, 0 without a row
+    classes: Int[Tensor, " n"] | None  # the class, 0: unknown; None if no class is known at all
+
+    @staticmethod
+    def of(instances: Sequence[InstanceInfo]) -> _IdTable:
+        listed, classes = (torch.zeros(MAX_ID + 1, dtype=torch.int32) for _ in range(2))
+        for entry in instances:
+            listed[entry.id], classes[entry.id] = entry.id, entry.class_id
+        return _IdTable(listed, classes if bool(classes.any()) else None)
+
+
+def _layers(frame: WorldFrame, masks: Path, table: _IdTable) -> FrameLayers:
     has_depth = any(source.frame.depth_path is not None for source in frame.sources)
     depth = fused_depth(frame)[0] if has_depth else None
     path = masks / f"{frame_name(f'images/{frame.name}')}.png"
     if not path.exists():
         return FrameLayers(depth)
-    instances = torch.from_numpy(read_counts(path, "instances", where=frame.name).astype("int32"))
-    return FrameLayers(depth, instances, None if class_of is None else class_of[instances.long()])
-
-
-def _class_table(instances: Sequence[InstanceInfo]) -> Int[Tensor, " n"] | None:
-    """The class of every id (0: unknown); None if no class is known at all."""
-    table = torch.zeros(1 + max((entry.id for entry in instances), default=0), dtype=torch.int32)
-    for entry in instances:
-        table[entry.id] = entry.class_id
-    return table if bool(table.any()) else None
+    ids = torch.from_numpy(read_counts(path, "instances", where=frame.name).astype("int64"))
+    return FrameLayers(depth, table.listed[ids], None if table.classes is None else table.classes[ids])
 
 
 def _same_pixels(one: Camera, other: Camera) -> bool:

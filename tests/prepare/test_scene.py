@@ -112,6 +112,16 @@ def test_masks_classes_and_depth_of_each_frame(tmp_path: Path):
     torch.testing.assert_close(first.depth, true_depth, atol=0.0016, rtol=0)  # counts of 2 mm, written in 1 mm
 
 
+def test_ids_without_a_row_are_none(tmp_path: Path):
+    made = content(tmp_path, instances=(InstanceInfo(1, 7, "chair", True, 0.9),))
+    scene = load_scene(written(tmp_path, made))
+    third = load_observation(scene.frames[2]).instances
+    assert third is not None
+    assert third.unique().tolist() == [0]
+    assert scene.proxy.instances is not None
+    assert scene.proxy.instances.tolist() == [0, 1, 0, 1, 0]
+
+
 def test_without_any_class_there_are_no_semantics(tmp_path: Path):
     made = content(tmp_path, instances=(InstanceInfo(1, 0, "", True, 1.0), InstanceInfo(2, 0, "", True, 1.0)), classes=())
     folder = written(tmp_path, made)
