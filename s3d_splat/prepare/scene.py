@@ -74,7 +74,7 @@ def _add_frame(writer: SceneWriter, frame: WorldFrame, layers: FrameLayers) -> N
 
 @dataclass(frozen=True)
 class _IdTable:
-    """What becomes of every number that a mask can hold. Crumbs of objects that no image shows have no row: they are none."""
+    """What becomes of every number in a mask. Crumbs of objects that no image really shows have no row: they are none."""
 
     listed: Int[Tensor, " n"]  # the id itself, 0 without a row
     classes: Int[Tensor, " n"] | None  # the class, 0: unknown; None if no class is known at all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from s3d_splat.prepare.depth_checks import check_depth
 from s3d_splat.prepare.findings import Findings
 from s3d_splat.prepare.options import PrepareOptions
 from s3d_splat.prepare.page import report_html
-from s3d_splat.prepare.scene import REPORT, SceneContent, write_scene
+from s3d_splat.prepare.scene import SceneContent, write_scene
 from s3d_splat.prepare.splits import with_splits
 from s3d_splat.prepare.workspace import Workspace, capture_fingerprint, open_workspace, work_folder
 from s3d_splat.priors.geometry.base import GeometryPrior
@@ -96,10 +97,11 @@ def prepare(capture_folder: Path, scene: Path, options: PrepareOptions) -> dict[
             masks=aligned.masks,
             truth=checked.capture.truth,
         )
+        start = time.monotonic()
         with progress("writing the scene") as advance:
             write_scene(scene, content, report_html(findings), work.scratch("scene"), advance)
-    log.info("report: %s", scene / REPORT)
-    return findings.summary()
+        seconds = findings.seconds | {"write": time.monotonic() - start}
+    return replace(findings, seconds=seconds).summary()
 
 
 def _read(work: Workspace, folder: Path, options: PrepareOptions) -> CheckedCapture:

@@ -48,9 +48,9 @@ def rejections(findings: Findings) -> str:
     said = "".join(f"<li>{count}: {escape(reason)}</li>" for reason, count in reasons.most_common(8))
     names = {frame.index: frame.name for frame in findings.frames}
     rows = [_frame_row(frame, names.get(frame, str(frame)), by_frame[frame]) for frame, _ in counts.most_common()]
-    head = table_head(("image", ""), ("rejected", "n"), ("masks (cluster: id in its table)", ""))
+    head = table_head(("image", ""), ("rejected", "n"), ("masks, by their ids in the table of the cluster", ""))
     parts = [
-        f"<p>{len(rejected)} masks in {len(by_frame)} of {len(findings.frames)} images.</p><ul>{said}</ul>",
+        f"<p>{len(rejected)} masks in {len(by_frame)} of {len(findings.frames)} images. Reasons:</p><ul>{said}</ul>",
         _histogram(counts, _span(findings)),
         sortable(head, rows[:_FRAMES_SHOWN]),
     ]
@@ -99,10 +99,12 @@ def _object_row(entry: InstanceInfo, track: ObjectTrack, span: int) -> str:
 
 
 def _frame_row(index: int, name: str, entries: Sequence[Rejection]) -> str:
-    said = "; ".join(f"{entry.cluster}: {entry.given_id}, {entry.reason}" for entry in entries)
+    ids: dict[int, list[str]] = {}
+    for entry in entries:
+        ids.setdefault(entry.cluster, []).append(f'<span title="{escape(entry.reason)}">{entry.given_id}</span>')
+    said = "; ".join(f"cluster {cluster}: {', '.join(given)}" for cluster, given in sorted(ids.items()))
     return (
-        f'<tr><td data-sort="{index}">{escape(name)}</td><td class="n">{len(entries)}</td>'
-        f'<td class="name">{escape(said)}</td></tr>'
+        f'<tr><td data-sort="{index}">{escape(name)}</td><td class="n">{len(entries)}</td><td class="wrap">{said}</td></tr>'
     )
 
 
