@@ -2,7 +2,7 @@
 
 Every row is `s3d-splat bench raster` in a process of its own, so that its peak of memory is its own. Times are milliseconds,
 memory is MB, shares are parts of the machine's float32 matrix product. With --run the training step of a trained room is
-added, by part. What is printed is Markdown.
+added, by part. What is printed is Markdown; --write keeps the tables of benchmarks/raster.json that were not measured.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ class Options:
     backend: str = "auto"
     repeats: int = 7
     run: Path | None = None  # a trained run, for the training step
+    only_step: bool = False  # nothing but the training step
+    name: str = "training step"  # of its table, to keep one from another version beside it
     write: bool = False  # into benchmarks/raster.json
 
 
@@ -86,20 +88,32 @@ def shown(row: dict[str, Any]) -> dict[str, float]:
     return {title: row[name] for name, title in COLUMNS.items() if name in row}
 
 
+def print_step(title: str, measured_step: dict[str, Any]) -> None:
+    """One row a stage: the whole step, then its parts."""
+    names = list(measured_step["stages"][-1]["parts_ms"])
+    print(f"\n{title} (float32 matrix product: {measured_step['matmul_gflops']:.0f} GFLOP/s)\n")
+    print("| stage | step | " + " | ".join(name.replace("_", " ") for name in names) + " |")
+    print("|---|---:|" + "---:|" * len(names))
+    for stage in measured_step["stages"]:
+        parts = (f"{stage['parts_ms'].get(name, 0.0):.1f}" for name in names)
+        print(f"| {stage['stage']} | {stage['step_ms']:.1f} | " + " | ".join(parts) + " |", flush=True)
+
+
 def main(options: Options) -> None:
     """Measures and prints."""
     common = {"backend": options.backend, "repeats": options.repeats}
     result: dict[str, Any] = {}
-    for title, rows in TABLES.items():
+    for title, rows in ({} if options.only_step else TABLES).items():
         result[title] = [measured({**common, **row}) for row in rows]
         peaks = ", ".join(f"{row['matmul_gflops']:.0f}" for row in result[title])
         print_table(f"{title} (float32 matrix product: {peaks} GFLOP/s)", [shown(row) for row in result[title]])
     if options.run is not None:
-        result["training step"] = measured({"backend": options.backend, "run": options.run})
-        for stage in result["training step"]["stages"]:
-            print_table(f"{stage['stage']}: {stage['step_ms']:.1f} ms a step", [stage["parts_ms"]])
+        result[options.name] = measured({"backend": options.backend, "run": options.run})
+        print_step(options.name, result[options.name])
     if options.write:
-        write_text(Path(__file__).with_suffix(".json"), json.dumps(result, indent=2) + "\n")
+        path = Path(__file__).with_suffix(".json")
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        write_text(path, json.dumps({**kept, **result}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
