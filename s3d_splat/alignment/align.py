@@ -63,8 +63,8 @@ def align(
         require_shared_images(tables)
     rng = np.random.default_rng(seed)
     edges = overlap_edges(clusters, rng, _part(advance, "overlaps"))
-    units = [_unit(table) for table in tables]
-    if len(pieces(tables, edges)) == 1 and _is_given_world(edges, units):
+    units = [_unit(table) for table in tables] if len(tables) > 1 else [1.0]
+    if _is_given_world(tables, edges, units):
         identity = tuple(torch.eye(4, dtype=torch.float64) for _ in clusters)
         return Alignment(world_frames(names, tables, None, [1.0] * len(clusters)), identity, edges)
     central = world_frames(names, tables, None, [1.0] * len(tables))
@@ -138,9 +138,13 @@ def _frames(pair: PairEdge, keyframes: Sequence[Keyframe]) -> tuple[str, str]:
     return keyframes[pair.first].name, keyframes[pair.second].name
 
 
-def _is_given_world(edges: Sequence[Edge], units: Sequence[float]) -> bool:
+def _is_given_world(tables: Sequence[Table], edges: Sequence[Edge], units: Sequence[float]) -> bool:
+    """Whether all clusters are in one gauge already: they share images, and have the same cameras for them."""
     kept = [edge for edge in edges if edge.accepted]
-    return is_one_gauge([edge.T_first_second.numpy() for edge in kept], [units[edge.first] for edge in kept])
+    return len(pieces(tables, kept)) == 1 and all(
+        is_one_gauge(tables[edge.first], tables[edge.second], edge.T_first_second.numpy(), units[edge.first])
+        for edge in kept
+    )
 
 
 def _unit(table: Table) -> float:

@@ -24,7 +24,7 @@ Advance = Callable[[int, int], None]
 
 TOLERANCE = 0.05  # share of the distance from the camera that honest points keep within, an image's own scale error aside
 _IMAGES = 12  # of an overlap that are read
-_SPREAD = 0.02  # of an image's depth scale about the cluster's, where a single image cannot tell
+_SPREAD = 0.02  # of images' depth scales about their cluster's, usually
 _FLOOR = 0.002  # relative error of a scale that nothing here can go below
 _AGREEING = 0.3  # least share of the points that agree
 _POINTS = 12  # fewest points that agree
@@ -98,6 +98,8 @@ def register(first: int, second: int, overlap: Overlap, rng: np.random.Generator
     middle = overlap.names[len(overlap.names) // 2]
     ratios = np.array([points.log_ratio() for points in overlap.points if points is not None])
     candidates = [] if (T := by_cameras(overlap, ratios)) is None else [T]
+    if not candidates and np.abs(overlap.first - overlap.second).max() <= 1e-9 * np.abs(overlap.first).max():
+        candidates = [np.eye(4)]  # they stand in one place, but in the same one in both
     if not len(ratios):
         reason = "" if candidates else "no depth in the shared images, and their cameras stand too close to give the scale"
         T_known = torch.from_numpy(candidates[0] if candidates else np.eye(4))
@@ -188,9 +190,11 @@ def _scale_of_depth(log_ratios: Float[np.ndarray, " r"]) -> tuple[float, float] 
     """Log scale and its standard error."""
     if not len(log_ratios):
         return None
-    middle = float(np.median(log_ratios))
-    spread = 1.48 * float(np.median(np.abs(log_ratios - middle))) if len(log_ratios) > 2 else _SPREAD
-    return middle, max(1.25 * spread / np.sqrt(len(log_ratios)), _FLOOR)
+    middle, count = float(np.median(log_ratios)), len(log_ratios)
+    spread = 1.48 * float(np.median(np.abs(log_ratios - middle)))
+    # A few images can agree by chance: what is usual counts as much as four of them.
+    variance = (count * spread**2 + 4 * _SPREAD**2) / (count + 4)
+    return middle, max(1.25 * float(np.sqrt(variance / count)), _FLOOR)
 
 
 def _scale_of_path(

@@ -10,9 +10,13 @@ import torch
 from jaxtyping import Float
 
 from s3d_splat.alignment.matches import Measured
+from s3d_splat.alignment.registration import pose_of
 from s3d_splat.alignment.values import Source, WorldFrame
 from s3d_splat.geometry.similarity import rotation_vectors, scale_of, similarity
 from s3d_splat.types import Frame, SparseDepth
+
+_SAME = 1e-3  # radians, or share of the depth: cameras that are no farther apart are one
+_SAME_UNIT = 0.1  # logarithm of a scale that depth may be wrong by
 
 
 def upright(poses: Float[np.ndarray, "n 4 4"], scales: Float[np.ndarray, " k"]) -> Float[np.ndarray, "4 4"]:
@@ -38,15 +42,17 @@ def upright(poses: Float[np.ndarray, "n 4 4"], scales: Float[np.ndarray, " k"]) 
 
 
 def is_one_gauge(
-    T_first_second: Sequence[Float[np.ndarray, "4 4"]], units: Sequence[float], tolerance: float = 1e-3
+    first: Mapping[str, Measured], second: Mapping[str, Measured], T_first_second: Float[np.ndarray, "4 4"], unit: float
 ) -> bool:
-    """Whether similarities are the identity: angles (radians), log scales, and shifts as shares of `units`."""
-    for T, unit in zip(T_first_second, units, strict=True):
-        scale = float(scale_of(T))
-        turn = rotation_vectors(T[:3, :3] / scale)
-        if max(abs(np.log(scale)), np.linalg.norm(turn), np.linalg.norm(T[:3, 3]) / unit) > tolerance:
-            return False
-    return True
+    """Whether two clusters have the same cameras for the images that they share (to 0.001 radians and `unit`s of length).
+
+    One camera alone could be the same by choice of both gauges, with another unit of length: the measured similarity must
+    not say so.
+    """
+    a, b = (np.stack([pose_of(table[name]) for name in first if name in second]) for table in (first, second))
+    turn = np.linalg.norm(rotation_vectors(a[:, :3, :3].transpose(0, 2, 1) @ b[:, :3, :3]), axis=1)
+    shift = np.linalg.norm(a[:, :3, 3] - b[:, :3, 3], axis=1) / unit
+    return bool(max(turn.max(), shift.max()) < _SAME and abs(np.log(scale_of(T_first_second))) < _SAME_UNIT)
 
 
 def world_frames(

@@ -54,7 +54,7 @@ def moved_pose(T: Float[np.ndarray, "*b 4 4"], pose: Float[np.ndarray, "*c 4 4"]
 
 def exponential(tangent: Float[np.ndarray, "*b 7"]) -> Float[np.ndarray, "*b 4 4"]:
     """The similarity of a tangent vector."""
-    omega, sigma = tangent[..., 3:6], tangent[..., 6]
+    omega, sigma = tangent[..., 3:6], np.asarray(tangent[..., 6])
     rotation = Rotation.from_rotvec(omega.reshape(-1, 3)).as_matrix().reshape(*omega.shape, 3)
     shift = (_shift_matrix(omega, sigma) @ tangent[..., :3, None])[..., 0]
     return similarity(np.exp(sigma), rotation, shift)
@@ -62,7 +62,7 @@ def exponential(tangent: Float[np.ndarray, "*b 7"]) -> Float[np.ndarray, "*b 4 4
 
 def logarithm(T: Float[np.ndarray, "*b 4 4"]) -> Float[np.ndarray, "*b 7"]:
     """The tangent vector of a similarity, with a rotation vector of at most half a turn."""
-    sigma = np.log(scale_of(T))
+    sigma = np.asarray(np.log(scale_of(T)))
     omega = rotation_vectors(rotation_of(T))
     rho = np.linalg.solve(_shift_matrix(omega, sigma), T[..., :3, 3:])[..., 0]
     return np.concatenate([rho, omega, sigma[..., None]], axis=-1)
@@ -113,8 +113,8 @@ def _shift_matrix(omega: Float[np.ndarray, "*b 3"], sigma: Float[np.ndarray, "*b
     """
     angle = np.linalg.norm(omega, axis=-1)
     axis = cross_matrix(omega / np.where(angle > 0, angle, 1.0)[..., None])
-    straight = _exponential_mean(sigma + 0j).real
-    turning = _exponential_mean(sigma + 1j * angle)
+    straight = _exponential_mean(np.asarray(sigma + 0j)).real
+    turning = _exponential_mean(np.asarray(sigma + 1j * angle))
     along, around, across = (part[..., None, None] for part in (straight, turning.imag, straight - turning.real))
     return along * np.eye(3) + around * axis + across * (axis @ axis)
 

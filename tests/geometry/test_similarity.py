@@ -144,3 +144,11 @@ def test_too_few_points() -> None:
     points = np.zeros((2, 3))
     assert robust_fit(points, points, np.ones(2), np.ones(2), np.random.default_rng(0)) is None
     assert robust_fit(np.eye(3), np.eye(3), np.ones(3), np.zeros(3), np.random.default_rng(0)) is None
+
+
+def test_one_alone_is_as_in_a_batch() -> None:
+    tangent = TANGENTS["any"][0]
+    T = exponential(tangent)
+    np.testing.assert_allclose(T, exponential(TANGENTS["any"])[0], atol=1e-15)
+    np.testing.assert_allclose(exponential(logarithm(T)), T, atol=1e-12)
+    np.testing.assert_allclose(adjoint(T) @ adjoint(inverse(T)), np.eye(7), atol=1e-11)
