@@ -40,19 +40,18 @@ def _in_colour(depth: Plane, calibration: RgbdCalibration) -> tuple[Plane, Plane
     camera, colour = calibration.depth, calibration.colour
     height, width = depth.shape
     x = (np.arange(width) + 0.5 - camera.cx) / camera.fx
-    y = (np.arange(height) + 0.5 - camera.cy) / camera.fy
-    rays = np.stack(
-        [np.broadcast_to(x, depth.shape), np.broadcast_to(y[:, None], depth.shape), np.ones_like(depth)], axis=-1
-    )
-    points = (depth[..., None] * rays) @ calibration.T_colour_depth[:3, :3].T + calibration.T_colour_depth[:3, 3]
-    seen = points[..., 2]
-    safe = np.where(seen > 0, seen, 1.0)
-    x, y = _distorted(points[..., 0] / safe, points[..., 1] / safe, colour)
-    return colour.fx * x + colour.cx, colour.fy * y + colour.cy, np.where(seen > 0, seen, 0.0)
+    y = ((np.arange(height) + 0.5 - camera.cy) / camera.fy)[:, None]
+    rotation, shift = calibration.T_colour_depth[:3, :3], calibration.T_colour_depth[:3, 3]
+    across, down, seen = (depth * (to[0] * x + to[1] * y + to[2]) + by for to, by in zip(rotation, shift, strict=True))
+    away = 1 / np.where(seen > 0, seen, 1.0)
+    column, row = _distorted(across * away, down * away, colour)
+    return colour.fx * column + colour.cx, colour.fy * row + colour.cy, np.where(seen > 0, seen, 0.0)
 
 
 def _distorted(x: Plane, y: Plane, camera: SensorCamera) -> tuple[Plane, Plane]:
     """OpenCV's model of a lens, on the plane at depth 1."""
+    if not any(camera.distortion):
+        return x, y
     k1, k2, p1, p2, k3 = camera.distortion
     squared = x * x + y * y
     radial = 1 + squared * (k1 + squared * (k2 + squared * k3))
@@ -77,15 +76,15 @@ def _edges(place: Plane, depth: Plane, seen: Plane, magnified: float, *, axis: i
 
 def _draw_tiles(edges: tuple[Plane, Plane, Plane, Plane], depth: Plane, width: int, height: int) -> Plane:
     """The nearest depth among the tiles over each pixel's centre; 0 where there is none."""
-    left, right, top, bottom = (np.ceil(edge - 0.5).clip(-1e6, 1e6).astype(np.int64) for edge in edges)
-    columns, rows = (right - left).clip(0, _MOST), (bottom - top).clip(0, _MOST)
+    limits = (width, width, height, height)
+    clipped = [np.ceil(edge - 0.5).clip(0, limit).astype(np.int32) for edge, limit in zip(edges, limits, strict=True)]
+    left, right, top, bottom = (edge[depth > 0] for edge in clipped)
+    columns, rows, seen = np.minimum(right - left, _MOST), np.minimum(bottom - top, _MOST), depth[depth > 0]
     nearest = np.full(width * height, np.inf)
     for down in range(int(rows.max(initial=0))):
         for across in range(int(columns.max(initial=0))):
-            column, row = left + across, top + down
-            inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-            drawn = inside & (depth > 0) & (across < columns) & (down < rows)
-            np.minimum.at(nearest, row[drawn] * width + column[drawn], depth[drawn])
+            (drawn,) = np.nonzero((columns > across) & (rows > down))
+            np.minimum.at(nearest, (top[drawn] + down) * width + left[drawn] + across, seen[drawn])
     return np.where(np.isfinite(nearest), nearest, 0.0).reshape(height, width)
 
 

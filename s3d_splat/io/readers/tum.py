@@ -48,6 +48,15 @@ class _Listing:
     rows: list[list[str]]  # what follows the time
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """An image and what belongs to it."""
+
+    image: str  # below the folder, as `depth`
+    depth: str | None
+    pose: list[str]
+
+
 class TumReader:
     """Posed RGB-D images; images without a pose near enough in time are left out with a warning."""
 
@@ -60,39 +69,52 @@ class TumReader:
     def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
         """Read the images in the order of time; undistorted ones (freiburg1, freiburg2) are written below `work`."""
         calibration = _calibration(folder)
-        colours, poses = _read_listing(folder / "rgb.txt", 1), _read_listing(folder / "groundtruth.txt", 7)
-        depths = _read_listing(folder / "depth.txt", 1) if (folder / "depth.txt").exists() else _Listing(np.empty(0), [])
-        pose_of = _nearest(colours.times, poses.times)
-        posed = [index for index in range(len(colours.rows)) if pose_of[index] >= 0]
-        if len(posed) < len(colours.rows):
-            _LOG.warning(
-                "%d of %d images are left out: no pose within %g ms.",
-                len(colours.rows) - len(posed),
-                len(colours.rows),
-                1000 * _APART,
-            )
-        check_images_left(folder, [colours.rows[index][0] for index in posed])
-        names = scene_names([colours.rows[index][0] for index in posed])
-        first = inside(folder, colours.rows[posed[0]][0], str(folder / "rgb.txt"))
-        width, height = image_size(first, where=first.name)
+        pairs = _associated(folder)
+        check_images_left(folder, [pair.image for pair in pairs])
+        names = scene_names([pair.image for pair in pairs])
+        width, height = image_size(folder / pairs[0].image, where=pairs[0].image)
         camera = colour_camera(calibration.colour, width, height, str(folder))
-        depth_of = _mutual(colours.times, depths.times)
         views = tuple(
             CaptureView(
-                name=names[colours.rows[index][0]],
-                image_path=inside(folder, colours.rows[index][0], str(folder / "rgb.txt")),
+                name=names[pair.image],
+                image_path=folder / pair.image,
                 width=width,
                 height=height,
                 lens=camera.lens,
-                T_cluster_camera=_pose(poses.rows[pose_of[index]], folder / "groundtruth.txt"),
-                depth_path=_depth_path(folder, depths, int(depth_of[index])),
+                T_cluster_camera=_pose(pair.pose, folder / "groundtruth.txt"),
+                depth_path=None if pair.depth is None else folder / pair.depth,
                 depth_scale=calibration.depth_scale,
             )
-            for index in posed
+            for pair in pairs
         )
         check_files((CaptureCluster(views),), advance)
         clusters = (CaptureCluster(convert(views, camera, None, work, advance)),)
         return Capture(root=folder, format=self.name, names=tuple(view.name for view in views), clusters=clusters)
+
+
+def _associated(folder: Path) -> list[_Pair]:
+    """The images that have a pose, in the order of time, with their depth where there is one."""
+    colours, poses = _read_listing(folder / "rgb.txt", 1), _read_listing(folder / "groundtruth.txt", 7)
+    depths = _read_listing(folder / "depth.txt", 1) if (folder / "depth.txt").exists() else _Listing(np.empty(0), [])
+    pose_of, depth_of = _nearest(colours.times, poses.times), _mutual(colours.times, depths.times)
+    pairs = [
+        _Pair(
+            image=_file(row, folder / "rgb.txt"),
+            depth=None if depth < 0 else _file(depths.rows[depth], folder / "depth.txt"),
+            pose=poses.rows[pose],
+        )
+        for row, pose, depth in zip(colours.rows, pose_of.tolist(), depth_of.tolist(), strict=True)
+        if pose >= 0
+    ]
+    gone = len(colours.rows) - len(pairs)
+    if gone:
+        _LOG.warning("%d of %d images are left out: no pose within %g ms.", gone, len(colours.rows), 1000 * _APART)
+    return pairs
+
+
+def _file(row: Sequence[str], listing: Path) -> str:
+    """The file that a row names, below the folder of its listing."""
+    return inside(Path(), row[0], str(listing)).as_posix()
 
 
 def _calibration(folder: Path) -> RgbdCalibration:
@@ -138,10 +160,6 @@ def _mutual(times: Float[np.ndarray, " n"], others: Float[np.ndarray, " m"]) -> 
     """Like `_nearest`, but nothing is given to two: each must be the nearest of the other."""
     there, back = _nearest(times, others), _nearest(others, times)
     return np.array([other if other >= 0 and back[other] == index else -1 for index, other in enumerate(there)], dtype=int)
-
-
-def _depth_path(folder: Path, depths: _Listing, index: int) -> Path | None:
-    return None if index < 0 else inside(folder, depths.rows[index][0], str(folder / "depth.txt"))
 
 
 def _pose(values: Sequence[str], path: Path) -> Float[Tensor, "4 4"]:
