@@ -9,24 +9,18 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from s3d_splat.console import Advance
 from s3d_splat.errors import S3DError
 from s3d_splat.priors.geometry.base import Load
-from s3d_splat.priors.geometry.frames import frame_of
 from s3d_splat.priors.geometry.options import ColmapOptions
 from s3d_splat.priors.geometry.readout import posed_cluster
 from s3d_splat.priors.geometry.sparse_model import SparseModel, read_model, write_model
-from s3d_splat.types import Capture, CaptureCluster, CaptureView, Frame, Lens, PosedCluster
+from s3d_splat.types import Capture, CaptureCluster, CaptureView, PosedCluster
 
 _LOG = logging.getLogger("s3d_splat")
 _MIN_IMAGES = 3
-_FOCAL_GUESS = 1.2  # of the longer side, where nothing is known (COLMAP's)
 _SEARCH_SHARE = 0.9  # of the time; the rest reads depths or colours
 
 
@@ -77,14 +71,15 @@ class ColmapGeometry:
         )
 
     def _search(self, views: Sequence[CaptureView], work: Path, load: Load, steps: _Steps) -> SparseModel:
+        from s3d_splat.priors.geometry.cameras import cameras_of, searched
         from s3d_splat.priors.geometry.mapping import map_images
 
-        seen = [_searched(view) for view in views]
+        seen = [searched(view) for view in views]
         folder = work / ".partial-structure"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         try:
-            cameras, is_known = _cameras(views, seen, load), [view.lens is not None for view in views]
+            cameras, is_known = cameras_of(views, seen, load), [view.lens is not None for view in views]
             model = map_images(
                 folder,
                 cameras,
@@ -152,46 +147,6 @@ def _fingerprint(views: Sequence[CaptureView], options: ColmapOptions) -> str:
         state = None if changed is None else (changed.st_size, changed.st_mtime_ns)
         text.append(repr((view.name, view.width, view.height, view.lens, state)))
     return hashlib.sha256("\n".join(text).encode()).hexdigest()
-
-
-def _searched(view: CaptureView) -> Frame:
-    """What is searched for features: the image without its distortion where that is known, else as it is stored."""
-    guess = _FOCAL_GUESS * max(view.width, view.height)
-    lens = view.lens or Lens(guess, guess, view.width / 2, view.height / 2, 0.0, 0.0, 0.0, 0.0)
-    frame = frame_of(view, lens, torch.eye(4, dtype=torch.float64))
-    return replace(frame, depth_path=None, instance_path=None, confidence_path=None)
-
-
-def _cameras(views: Sequence[CaptureView], frames: Sequence[Frame], load: Load) -> list[Any]:
-    """A pycolmap camera for each view, the same object for views that share it."""
-    shared: dict[Any, Any] = {}
-    for view, frame in zip(views, frames, strict=True):
-        key = (view.lens, view.width, view.height)
-        if key not in shared:
-            shared[key] = _known_camera(frame) if view.lens is not None else _guessed_camera(view, frame, load)
-    return [shared[view.lens, view.width, view.height] for view in views]
-
-
-def _known_camera(frame: Frame) -> Any:
-    import pycolmap
-
-    camera = frame.camera
-    parameters = [camera.fx, camera.fy, camera.cx, camera.cy]
-    made = pycolmap.Camera(model="PINHOLE", width=camera.width, height=camera.height, params=parameters)
-    made.has_prior_focal_length = True
-    return made
-
-
-def _guessed_camera(view: CaptureView, frame: Frame, load: Load) -> Any:
-    """One focal length, from the image's EXIF data if they tell, and one radial term."""
-    import pycolmap
-
-    load(frame)  # says what is wrong with a file that cannot be read
-    guessed = pycolmap.infer_camera_from_image(view.image_path, pycolmap.ImageReaderOptions(camera_model="SIMPLE_RADIAL"))
-    if (guessed.width, guessed.height) == (view.width, view.height):
-        return guessed
-    parameters = [_FOCAL_GUESS * max(view.width, view.height), view.width / 2, view.height / 2, 0.0]
-    return pycolmap.Camera(model="SIMPLE_RADIAL", width=view.width, height=view.height, params=parameters)
 
 
 def _report(views: Sequence[CaptureView], model: SparseModel, where: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image  # noqa: F401 before pycolmap, which brings a zlib that Pillow must not bind to: writing a PNG would crash
 import pycolmap
 from jaxtyping import Float, UInt8
 

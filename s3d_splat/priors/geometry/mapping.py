@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image  # noqa: F401 before pycolmap: see features.py
 import pycolmap
 
 from s3d_splat.priors.geometry.features import Pixels, SiftExtractor, extracted, fill_database, name_of
@@ -74,7 +75,7 @@ def _map(
     database: Path, folder: Path, is_known: Sequence[bool], options: ColmapOptions, registered: Callable[[], None]
 ) -> Any | None:
     settings = pycolmap.IncrementalPipelineOptions(
-        num_threads=options.threads,
+        num_threads=1,  # with more, the same seed does not always give the same model, and little time is saved
         random_seed=options.seed,
         min_model_size=min(_SMALLEST_MODEL, len(is_known)),
         extract_colors=False,
@@ -83,8 +84,6 @@ def _map(
         ba_global_points_ratio=1.4,
         ba_global_max_refinements=2,
         ba_local_max_refinements=1,
-        # Below this many residuals one thread solves, so that sums are taken in one order.
-        ba_min_num_residuals_for_cpu_multi_threading=10**9,
     )
     with pycolmap.Database.open(database) as opened:
         cameras = {image.camera_id: is_known[int(image.name)] for image in opened.read_all_images()}
