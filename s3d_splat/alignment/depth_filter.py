@@ -39,7 +39,8 @@ def surface_normals(points: Float[Tensor, "h w 3"], depth: Float[Tensor, "h w"])
         depth: of the same pixels, 0 = none.
 
     Returns:
-        In the axes of the points; 0 at the border, and where the depths two pixels away are missing or of another surface.
+        In the axes of the points; 0 at the border, and where the depths two pixels away on both sides are missing or of
+        another surface.
     """
     across, known_across = _difference(points, depth, 1)
     down, known_down = _difference(points, depth, 0)
@@ -52,12 +53,17 @@ def surface_normals(points: Float[Tensor, "h w 3"], depth: Float[Tensor, "h w"])
 def _difference(
     points: Float[Tensor, "h w 3"], depth: Float[Tensor, "h w"], axis: int
 ) -> tuple[Float[Tensor, "h w 3"], Bool[Tensor, "h w"]]:
-    """From the point two pixels before to the one two pixels behind, and where both lie on the pixel's surface."""
-    before, behind = torch.roll(points, _REACH, axis), torch.roll(points, -_REACH, axis)
-    known = depth > 0
+    """From the point two pixels before to the one two pixels behind, and where it is known.
+
+    A pixel on one side that has no depth, or that of another surface, is replaced by the pixel in the middle.
+    """
+    ends, found = [], torch.zeros_like(depth, dtype=torch.bool)
+    inside = torch.zeros_like(found)
+    inside[_REACH:-_REACH, _REACH:-_REACH] = True
     for shift in (_REACH, -_REACH):
         other = torch.roll(depth, shift, axis)
-        known = known & (other > 0) & ((other - depth).abs() <= 2 * _RANGE * depth)
-    inside = torch.zeros_like(known)
-    inside[_REACH:-_REACH, _REACH:-_REACH] = True
-    return behind - before, known & inside
+        same = inside & (depth > 0) & (other > 0) & ((other - depth).abs() <= 2 * _RANGE * depth)
+        ends.append(torch.where(same[..., None], torch.roll(points, shift, axis), points))
+        found = found | same
+    before, behind = ends
+    return behind - before, found

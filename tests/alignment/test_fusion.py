@@ -151,3 +151,15 @@ def test_normals_of_a_tilted_plane_face_the_camera() -> None:
     normals = surface_normals(unproject_depth(smooth, camera), smooth)
     torch.testing.assert_close(normals[4:-4, 4:-4], normal.expand(40, 56, 3), atol=1e-9, rtol=0)
     assert not normals[:2].any()
+
+
+def test_normals_beside_holes_and_steps_come_from_the_other_side() -> None:
+    camera = camera_at((0.0, 0.0, 0.0))
+    depth = torch.full((48, 64), 2.0, dtype=torch.float64)
+    depth[20, 20] = 0.0
+    depth[:, 40:] = 3.0
+    normals = surface_normals(unproject_depth(depth, camera), depth)
+    facing = torch.tensor([0.0, 0.0, -1.0], dtype=torch.float64)
+    for row, column in ((20, 18), (18, 20), (10, 39), (10, 40)):
+        torch.testing.assert_close(normals[row, column], facing)
+    assert not normals[20, 20].any()
