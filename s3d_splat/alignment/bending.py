@@ -17,6 +17,7 @@ from s3d_splat.alignment.values import Edge
 from s3d_splat.geometry.similarity import moved_pose, rotation_of, rotation_vectors, scale_of, similarity
 
 _DRIFT = (np.deg2rad(0.1), 0.01)  # of a step, radians and share of its length, where no two clusters can be compared
+_LENS = 0.02  # the share of `lens_error`, where no cluster holds both images of a pair
 _ADDING = 2.0  # drift goes one way for a while: a step's error counts as this many independent ones
 _FLOOR = 1e-4  # radians, or share of the depth: no step is more exact
 
@@ -58,7 +59,7 @@ def bend(
     trusted = np.array(given.trusted)
     images = start.poses.copy()
     images[:, :3, :3] *= start.scales[trusted][:, None, None]
-    sightings = _sightings(keyframes, pairs)
+    sightings = _sightings(given, keyframes, pairs)
     units = _units(given, trusted)
     state = refine(FrameState(images, np.log(start.scales)), _steps(given), sightings, units)
     poses = state.images.copy()
@@ -125,15 +126,36 @@ def _steps(given: Given) -> Steps:
     return Steps(clusters, first, second, turns, shifts, *(np.array(column, dtype=np.float64) for column in columns[5:]))
 
 
-def _sightings(keyframes: Sequence[Keyframe], pairs: Sequence[PairEdge]) -> Sightings:
+def lens_error(given: Given, keyframes: Sequence[Keyframe], pairs: Sequence[PairEdge]) -> float:
+    """By which share of the motion between them two images are wrong about it.
+
+    What a pair shows is compared with what a cluster says that holds both. A focal length that is not quite right, or depth
+    that is not quite in register, misleads all pairs alike, and the more the farther they are apart; points do not help.
+    """
+    shares = []
+    for pair in pairs:
+        first, second = keyframes[pair.first], keyframes[pair.second]
+        table = given.tables[first.cluster]
+        if second.name in table:
+            turn, _ = _relative(pose_of(table[first.name]), pose_of(table[second.name]))
+            off = rotation_vectors(turn.T @ rotation_of(pair.T_first_second))
+            shares.append(float(np.linalg.norm(off)) / max(pair.motion, 1e-3))
+    return float(np.median(shares)) if shares else _LENS
+
+
+def _sightings(given: Given, keyframes: Sequence[Keyframe], pairs: Sequence[PairEdge]) -> Sightings:
     if not pairs:
         none = np.zeros(0, np.int64)
         return Sightings(none, none, np.zeros((0, 4, 4)), np.zeros((0, 7, 7)))
+    motion = lens_error(given, keyframes, pairs) * np.array([pair.motion for pair in pairs])
+    depth = np.array([pair.depth for pair in pairs])
+    sigmas = np.stack([motion * depth] * 3 + [motion] * 3 + [0.0 * motion], axis=1) / np.sqrt(3)
+    covariance = np.stack([pair.covariance for pair in pairs]) + np.square(sigmas)[:, :, None] * np.eye(7)
     return Sightings(
         np.array([keyframes[pair.first].image for pair in pairs]),
         np.array([keyframes[pair.second].image for pair in pairs]),
         np.stack([pair.T_first_second for pair in pairs]),
-        np.linalg.cholesky(np.linalg.inv(np.stack([pair.covariance for pair in pairs]))).transpose(0, 2, 1),
+        np.linalg.cholesky(np.linalg.inv(covariance)).transpose(0, 2, 1),
     )
 
 

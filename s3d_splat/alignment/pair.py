@@ -12,7 +12,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from s3d_splat.alignment.keyframes import Keyframe
-from s3d_splat.geometry.similarity import cross_matrix, exponential, inverse, transformed
+from s3d_splat.geometry.similarity import (
+    cross_matrix,
+    exponential,
+    inverse,
+    rotation_of,
+    rotation_vectors,
+    scale_of,
+    transformed,
+)
 from s3d_splat.geometry.similarity_fit import robust_fit
 from s3d_splat.types import Camera
 
@@ -36,6 +44,14 @@ class PairEdge:
     covariance: Float[np.ndarray, "7 7"]  # of x in T_first_second exponential(x)
     matches: int
     residual: float  # median distance of the points in space, as a share of their depth
+    depth: float  # median, in the second's unit
+
+    @property
+    def motion(self) -> float:
+        """How far the images are apart: the angle, and the distance as a share of the depth."""
+        angle = float(np.linalg.norm(rotation_vectors(rotation_of(self.T_first_second))))
+        distance = float(np.linalg.norm(self.T_first_second[:3, 3]) / scale_of(self.T_first_second))
+        return angle + distance / self.depth
 
 
 def measure(first: int, second: int, keyframes: tuple[Keyframe, Keyframe], rng: np.random.Generator) -> PairEdge | None:
@@ -54,11 +70,11 @@ def measure(first: int, second: int, keyframes: tuple[Keyframe, Keyframe], rng: 
     agreeing = pairs.agreeing(T)
     if np.count_nonzero(agreeing) < _LEAST or not _spread(pairs, agreeing):
         return None
-    floor = _FLOOR.copy()
-    floor[:3] *= np.median(source[agreeing, 2])
+    depth = float(np.median(source[agreeing, 2]))
+    floor = _FLOOR * np.array([depth] * 3 + [1.0] * 4)
     covariance = np.linalg.inv(hessian + 1e-9 * np.eye(7)) + np.diag(floor**2)
     apart = np.linalg.norm(transformed(T, source) - target, axis=1)[agreeing] / distance[agreeing]
-    return PairEdge(first, second, T, covariance, int(agreeing.sum()), float(np.median(apart)))
+    return PairEdge(first, second, T, covariance, int(agreeing.sum()), float(np.median(apart)), depth)
 
 
 def matches(a: np.ndarray, b: np.ndarray) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
