@@ -16,12 +16,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from s3d_splat.errors import S3DError
-from s3d_splat.geometry.cameras import opengl_from_opencv
 from s3d_splat.io.atomic import PARTIAL, replacing, unwritable, write_json, write_npz, write_text
 from s3d_splat.io.images import write_image
 from s3d_splat.io.ply import write_proxy
 from s3d_splat.io.results import write_depth_png, write_id_png
 from s3d_splat.io.transforms import frame_name
+from s3d_splat.io.transforms_writer import opengl_rows, scene_transforms, shared_intrinsics, written_intrinsics
 from s3d_splat.types import Camera, ClassInfo, InstanceInfo, Lens, Observation, ProxyGeometry, Split
 
 
@@ -121,7 +121,7 @@ class SceneWriter:
 
     def add_truth_frame(self, name: str, camera: Camera, pixels: Observation) -> None:
         """Write what evaluation may compare one frame with: its true pose and its true depth, instances and semantics."""
-        row = {"file_path": f"images/{name}", "transform_matrix": _opengl_rows(camera)} | _intrinsics(camera, None)
+        row = {"file_path": f"images/{name}", "transform_matrix": opengl_rows(camera)} | written_intrinsics(camera, None)
         layers = FrameLayers(pixels.depth, pixels.instances, pixels.semantics)
         self._truth_frames.append(row | _write_layers(self._partial / "truth", name, layers))
 
@@ -135,13 +135,13 @@ class SceneWriter:
         truth_points: TruthPoints | None = None,
     ) -> None:
         """Write the tables and the points, then give the folder its final name."""
-        write_json(self._partial / "transforms.json", _transforms(self._frames))
+        write_json(self._partial / "transforms.json", scene_transforms(self._frames))
         write_json(self._partial / "classes.json", [asdict(entry) for entry in classes])
         write_json(self._partial / "instances.json", [_instance_row(entry) for entry in instances])
         write_proxy(self._partial / "proxy.ply", proxy)
         truth = self._partial / "truth"
         if self._truth_frames:
-            write_json(truth / "transforms.json", {"camera_model": "OPENCV"} | _shared_intrinsics(self._truth_frames))
+            write_json(truth / "transforms.json", {"camera_model": "OPENCV"} | shared_intrinsics(self._truth_frames))
         if truth_classes is not None:
             write_json(truth / "classes.json", [asdict(entry) for entry in truth_classes])
         if truth_points is not None:
@@ -149,8 +149,8 @@ class SceneWriter:
         _move_into_place(self._partial, self._folder)
 
     def _add_row(self, name: str, camera: Camera, split: Split, layers: FrameLayers, lens: Lens | None) -> None:
-        row: dict[str, Any] = {"file_path": f"images/{name}", "split": split, "transform_matrix": _opengl_rows(camera)}
-        self._frames.append(row | _intrinsics(camera, lens) | _write_layers(self._partial, name, layers))
+        row: dict[str, Any] = {"file_path": f"images/{name}", "split": split, "transform_matrix": opengl_rows(camera)}
+        self._frames.append(row | written_intrinsics(camera, lens) | _write_layers(self._partial, name, layers))
 
 
 def _write_layers(folder: Path, name: str, given: FrameLayers) -> dict[str, str]:
@@ -167,34 +167,6 @@ def _write_layers(folder: Path, name: str, given: FrameLayers) -> dict[str, str]
             write(folder / path, values)
             written[key] = path
     return written
-
-
-def _opengl_rows(camera: Camera) -> list[list[float]]:
-    return opengl_from_opencv(camera.T_world_camera.detach().cpu().double()).tolist()
-
-
-def _intrinsics(camera: Camera, lens: Lens | None) -> dict[str, float | int]:
-    source = camera if lens is None else lens
-    values: dict[str, float | int] = {"fl_x": source.fx, "fl_y": source.fy, "cx": source.cx, "cy": source.cy}
-    values |= {"w": camera.width, "h": camera.height}
-    distortion = (0.0, 0.0, 0.0, 0.0) if lens is None else (lens.k1, lens.k2, lens.p1, lens.p2)
-    return values | dict(zip(("k1", "k2", "p1", "p2"), distortion, strict=True))
-
-
-def _transforms(frames: list[dict[str, Any]]) -> dict[str, Any]:
-    names = {split: [row["file_path"] for row in frames if row["split"] == split] for split in ("train", "test")}
-    head = {"camera_model": "OPENCV", "depth_unit_scale_factor": 0.001, "ply_file_path": "proxy.ply"}
-    lists = {"train_filenames": names["train"], "val_filenames": names["test"], "test_filenames": names["test"]}
-    return head | lists | _shared_intrinsics(frames)
-
-
-def _shared_intrinsics(frames: list[dict[str, Any]]) -> dict[str, Any]:
-    """Intrinsics at the top if all frames agree, else in every frame: nerfstudio reads one or the other, never both."""
-    keys = ("fl_x", "fl_y", "cx", "cy", "w", "h", "k1", "k2", "p1", "p2")
-    if not frames or any(row[key] != frames[0][key] for row in frames for key in keys):
-        return {"frames": frames}
-    without = [{key: value for key, value in row.items() if key not in keys} for row in frames]
-    return {key: frames[0][key] for key in keys} | {"frames": without}
 
 
 def _instance_row(entry: InstanceInfo) -> Mapping[str, Any]:

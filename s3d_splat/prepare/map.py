@@ -70,7 +70,7 @@ def map_svg(findings: Findings) -> str:
         *_objects(findings, ground),
         *_paths(findings, ground),
         *_edges(findings.alignment.edges, findings.frames, ground),
-        _scale_bar(ground),
+        _scale_bar(ground, "m" if findings.geometry == "given" else "units"),
         "</svg>",
     ]
     return "".join(parts)
@@ -95,7 +95,7 @@ def _surfaces(cloud: Float[np.ndarray, "m 3"], ground: Ground) -> str:
     column, row = (ground.place(cloud) / cell).astype(int).T
     inside = (column >= 0) & (column < shape[1]) & (row >= 0) & (row < shape[0])
     counts = np.bincount(row[inside] * shape[1] + column[inside], minlength=shape[0] * shape[1]).reshape(shape)
-    strength = np.log1p(counts) / max(np.log1p(np.quantile(counts[counts > 0], 0.99)), 1.0) if counts.any() else counts
+    strength = np.log1p(counts) / np.log1p(np.quantile(counts[counts > 0], 0.99)) if counts.any() else counts
     alpha = (np.clip(strength, 0, 1) ** 1.5 * 190).astype(np.uint8)
     picture = np.dstack([np.full_like(alpha, 125), alpha])
     stream = io.BytesIO()
@@ -166,10 +166,11 @@ def _edges(edges: Sequence[Edge], frames: Sequence[WorldFrame], ground: Ground) 
     return shapes
 
 
-def _scale_bar(ground: Ground) -> str:
+def _scale_bar(ground: Ground, unit: str) -> str:
+    """A length to compare with; images alone do not say how long a metre is."""
     length = max((value for value in _ROUND if value * ground.scale < WIDTH / 4), default=_ROUND[0])
     x, y = _MARGIN, ground.height - 8
     return (
         f'<line class="scale" x1="{x}" y1="{y:.1f}" x2="{x + length * ground.scale:.1f}" y2="{y:.1f}"/>'
-        f'<text class="tick" x="{x}" y="{y - 5:.1f}">{length:g} m</text>'
+        f'<text class="tick" x="{x}" y="{y - 5:.1f}">{length:g} {unit}</text>'
     )
