@@ -70,7 +70,7 @@ def map_svg(findings: Findings) -> str:
         *_objects(findings, ground),
         *_paths(findings, ground),
         *_edges(findings.alignment.edges, findings.frames, ground),
-        _scale_bar(ground, "m" if findings.geometry == "given" else "units"),
+        _scale_bar(ground, "m" if findings.depth_factors() else "units"),
         "</svg>",
     ]
     return "".join(parts)
@@ -167,7 +167,7 @@ def _edges(edges: Sequence[Edge], frames: Sequence[WorldFrame], ground: Ground) 
 
 
 def _scale_bar(ground: Ground, unit: str) -> str:
-    """A length to compare with; images alone do not say how long a metre is."""
+    """A length to compare with; without depth nothing says how long a metre is."""
     length = max((value for value in _ROUND if value * ground.scale < WIDTH / 4), default=_ROUND[0])
     x, y = _MARGIN, ground.height - 8
     return (
