@@ -7,7 +7,7 @@ back. What the neighbours do not see (occluded, or outside) gets no vote from th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -18,7 +18,8 @@ _NEIGHBOURS = 16  # images that are asked
 REACH = 20  # images on either side that may be asked
 _PROBES = 300  # surface points that tell how much of an image another one sees
 _SEEN = 0.05  # of an image must be visible in another one for its votes
-_DEPTH_TOLERANCE = 0.06  # of the depth: two looks at one surface
+_DEPTH_TOLERANCE = 0.04  # of the depth: two looks at one surface
+_NEAREST = 3.0  # times nearer: what is nearer still has no more weight
 _OWN_WEIGHT = 1.5  # votes of the image's own mask, which needs no projection
 _VOID_WEIGHT = 0.3  # of a look that found no label: masks drop out more often than they appear from nothing
 _FILL_SIZE = 3  # pixels: holes in the depth are filled over such a square
@@ -32,6 +33,11 @@ class Look:
     camera: Camera
     depth: Float[np.ndarray, "h w"]  # float32, 0 = none
     labels: tuple[Int[np.ndarray, " p"], ...]  # int32, row-major
+    names: Int[np.ndarray, " i"] = field(init=False)  # ids that occur
+
+    def __post_init__(self) -> None:
+        found = [np.flatnonzero(np.bincount(labels)) for labels in self.labels]
+        object.__setattr__(self, "names", np.unique(np.concatenate([np.zeros(0, np.int64), *found])))
 
 
 class Reprojection:
@@ -45,8 +51,9 @@ class Reprojection:
         y = ((row + 0.5 - camera.cy) / camera.fy).astype(np.float32) * depth
         self._points = np.stack([x, y, depth])
 
-    def agreeing(self, other: Look) -> tuple[Int[np.ndarray, " q"], Int[np.ndarray, " q"]]:
-        """Which of the pixels (their places) the other image sees, and the row-major pixels where it sees them."""
+    def agreeing(self, other: Look) -> tuple[Int[np.ndarray, " q"], Int[np.ndarray, " q"], Float[np.ndarray, " q"]]:
+        """Which of the pixels (their places) the other image sees, the row-major pixels where it sees them, and how many
+        times nearer it is."""
         camera = other.camera
         T_other_own = np.linalg.inv(camera.T_world_camera.double().numpy()) @ self._pose
         intrinsics = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1.0]])
@@ -59,7 +66,8 @@ class Reprojection:
         place = np.flatnonzero(inside)
         pixel = y[place].astype(np.int64) * camera.width + x[place].astype(np.int64)
         agrees = np.abs(other.depth.ravel()[pixel] - z[place]) < _DEPTH_TOLERANCE * z[place]
-        return place[agrees], pixel[agrees]
+        place = place[agrees]
+        return place, pixel[agrees], self._points[2, place] * scale[place]
 
 
 def redrawn(look: Look, others: list[Look]) -> Int[np.ndarray, "h w"]:
@@ -71,9 +79,7 @@ def redrawn(look: Look, others: list[Look]) -> Int[np.ndarray, "h w"]:
     own = _own_labels(look)
     if not chosen or not len(known):
         return own.reshape(shape)
-    names = np.unique(
-        np.concatenate([np.flatnonzero(np.bincount(labels)) for item in [look, *chosen] for labels in item.labels] + [[0]])
-    )
+    names = np.unique(np.concatenate([[0], *(item.names for item in [look, *chosen])]))
     compact = np.zeros(int(names[-1]) + 1, dtype=np.int64)
     compact[names] = np.arange(len(names))
     votes = np.zeros((len(names), len(known)), dtype=np.float32)
@@ -82,9 +88,10 @@ def redrawn(look: Look, others: list[Look]) -> Int[np.ndarray, "h w"]:
         ballot[compact[labels[known]] * len(known) + np.arange(len(known))] += _OWN_WEIGHT / len(look.labels)
     warp = Reprojection(look.camera, depth[known], known)
     for other in chosen:
-        place, pixel = warp.agreeing(other)
+        place, pixel, nearness = warp.agreeing(other)
+        weight = _weight(nearness)
         for labels in other.labels:
-            ballot[compact[labels[pixel]] * len(known) + place] += 1 / len(other.labels)
+            ballot[compact[labels[pixel]] * len(known) + place] += weight / len(other.labels)
     votes[0] *= _VOID_WEIGHT
     result = own.copy()
     result[known] = names[votes.argmax(axis=0)]
@@ -102,6 +109,11 @@ def filled_holes(depth: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     return np.where(enough, total / np.maximum(count, 1), depth)
 
 
+def _weight(nearness: Float[np.ndarray, " q"]) -> Float[np.ndarray, " q"]:
+    """Of a look from so many times nearer: an error of some pixels is that much smaller along both axes."""
+    return np.minimum(nearness, _NEAREST) ** 2
+
+
 def _own_labels(look: Look) -> Int[np.ndarray, " p"]:
     """The labels of the first source that has one, pixel by pixel."""
     result = np.zeros(look.depth.size, dtype=np.int32)
@@ -111,11 +123,11 @@ def _own_labels(look: Look) -> Int[np.ndarray, " p"]:
 
 
 def _neighbours(look: Look, depth: Float[np.ndarray, " p"], known: Int[np.ndarray, " k"], others: list[Look]) -> list[Look]:
-    """The images that see most of this one's surface."""
+    """The images that see most of this one's surface, and see it from near."""
     probes = known[:: max(1, len(known) // _PROBES)]
     if not len(probes):
         return []
     warp = Reprojection(look.camera, depth[probes], probes)
-    shares = [len(warp.agreeing(other)[0]) / len(probes) if other.labels else 0.0 for other in others]
+    shares = [float(_weight(warp.agreeing(other)[2]).sum()) / len(probes) if len(other.names) else 0.0 for other in others]
     order = sorted(range(len(others)), key=lambda k: (-shares[k], abs(others[k].index - look.index)))
     return [others[k] for k in order[:_NEIGHBOURS] if shares[k] >= _SEEN]
