@@ -100,14 +100,14 @@ def _interleaved(order: Sequence[int], options: ClusterOptions) -> list[list[int
     parts: list[list[int]] = []
     before: list[int] = []
     for block in np.array_split(np.array(order), number):
-        # The end of the last block borders on this one; clusters of one block lie in one place, and share all of it.
+        # Only the end of the last block borders on this one; clusters of one block lie in one place, and share all of it.
         borrowed = before
         for turn in range(options.interleave):
             own = block[turn :: options.interleave].tolist()
             parts.append(borrowed + own)
             places = np.unique(np.rint(np.linspace(0, len(own) - 1, min(options.overlap, len(own)))).astype(int))
             borrowed = [own[place] for place in places]
-        before = block[len(block) - options.overlap :].tolist()
+        before = own[max(0, len(own) - options.overlap) :]
     return parts
 
 

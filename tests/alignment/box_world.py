@@ -15,7 +15,7 @@ from s3d_splat.geometry.similarity import exponential, moved_pose, scale_of
 from s3d_splat.io.images import write_image
 from s3d_splat.types import Camera, Frame, PosedCluster
 
-WIDTH, HEIGHT, FOCAL = 240, 180, 180.0
+WIDTH, HEIGHT, FOCAL = 192, 144, 144.0
 HALF = np.array([4.0, 3.0, 1.5])  # metres from the middle of the box to its walls
 COUNT = 0.0005
 
@@ -47,8 +47,8 @@ def rendered(pose: Float[np.ndarray, "4 4"]) -> tuple[UInt8[np.ndarray, "h w 3"]
         for side in (0, 1):
             seen = (to_walls.argmin(-1) == axis) & ((rays[..., axis] > 0) == bool(side))
             across = [k for k in range(3) if k != axis]
-            maps = (((points[..., k] + HALF[k]) * 60).astype(np.float32) for k in across)
-            image = np.where(seen, cv2.remap(_TEXTURES[2 * axis + side], *maps, cv2.INTER_LINEAR), image)
+            x, y = (((points[..., k] + HALF[k]) * 60).astype(np.float32) for k in across)
+            image = np.where(seen, cv2.remap(_TEXTURES[2 * axis + side], x, y, cv2.INTER_LINEAR), image)
     return np.repeat(image[..., None], 3, axis=2), depth
 
 
