@@ -30,6 +30,7 @@ _SAMPLES = 300  # points of an image
 _FACTORS = tuple(10 ** (step / 4) for step in range(-16, 17))  # 0.0001 to 10000
 _CLEARLY = 1.3  # so many times the agreement, and
 _ENOUGH = 0.08  # so large a share of all points, before the given values are called wrong
+_EMPTY = 4.0  # so many times, if depth is to be far larger: too small a depth agrees nowhere, a huge one along every wall
 _NEARLY = 0.8  # of the highest agreement: near enough for a simpler explanation
 _UNIT = 5.0  # a smaller factor is noise or drift, not a unit
 _COARSE = 20  # a median depth of fewer counts is stored too coarsely for any use
@@ -55,7 +56,8 @@ class Agreement:
     @property
     def is_clear(self) -> bool:
         """Whether the best reading is so much better that the given one must be wrong."""
-        return self.best > _ENOUGH and self.best > _CLEARLY * self.given
+        clearly = _EMPTY if not self.reading and self.factor > _UNIT else _CLEARLY
+        return self.best > _ENOUGH and self.best > clearly * self.given
 
 
 @dataclass(frozen=True)

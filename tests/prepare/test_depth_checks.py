@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from s3d_splat.errors import S3DError
-from s3d_splat.prepare.depth_checks import check_depth, factor_text
+from s3d_splat.prepare.depth_checks import Agreement, check_depth, factor_text
 from s3d_splat.types import Frame, PosedCluster
 from tests.prepare.box_world import box_cluster
 
@@ -96,3 +96,15 @@ def test_without_depth_there_is_nothing_to_compare():
 
 def test_factors_are_written_as_people_know_them():
     assert [factor_text(value) for value in (0.00098, 1100.0, 25.4, 9.0)] == ["0.001", "1000", "25", "10"]
+
+
+@pytest.mark.parametrize(
+    ("given", "factor", "is_clear"),
+    [
+        (0.16, 1000.0, False),  # depth that is far too small would agree nowhere; a huge one agrees along every wall
+        (0.01, 1000.0, True),
+        (0.16, 0.001, True),
+    ],
+)
+def test_a_much_larger_depth_must_explain_what_the_given_one_cannot_explain_at_all(given, factor, is_clear):
+    assert Agreement(given=given, best=0.27, reading="", factor=factor).is_clear is is_clear
