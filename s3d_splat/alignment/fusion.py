@@ -15,7 +15,7 @@ from torch import Tensor
 
 from s3d_splat.alignment.depth_filter import smooth_depth, surface_normals
 from s3d_splat.alignment.options import FusionOptions
-from s3d_splat.alignment.pixels import fused_depth, load_image
+from s3d_splat.alignment.pixels import cell_size, fused_depth, load_image
 from s3d_splat.alignment.sight import SightRange, count_votes, sight_range
 from s3d_splat.alignment.values import WorldFrame
 from s3d_splat.alignment.voxel_table import VoxelTable
@@ -55,7 +55,7 @@ def fuse(frames: Sequence[WorldFrame], options: FusionOptions, advance: Advance 
 
 
 def _fuse_images(frames: Sequence[WorldFrame], options: FusionOptions, advance: Advance | None) -> ProxyGeometry:
-    table = VoxelTable(options.voxel, options.cells)
+    table = VoxelTable(cell_size(frames, options.cell), options.cells)
     ranges: list[SightRange] = []
     for done, frame in enumerate(frames):
         ranges.append(_add_image(table, frame))
@@ -97,7 +97,7 @@ def _add_image(table: VoxelTable, frame: WorldFrame) -> SightRange:
 
 def _merge_sparse(frames: Sequence[WorldFrame], options: FusionOptions, advance: Advance | None) -> ProxyGeometry:
     """The points of structure from motion, which has seen each in several images already."""
-    table = VoxelTable(options.voxel, options.cells)
+    table = VoxelTable(cell_size(frames, options.cell), options.cells)
     for done, frame in enumerate(frames):
         _add_sparse(table, frame)
         if advance is not None:

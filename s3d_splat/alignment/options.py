@@ -28,7 +28,7 @@ class PoseOptions:
 class FusionOptions:
     """How the depth of all images becomes one cloud."""
 
-    voxel: float = 0.02  # metres: edge of a cell, of which one point remains
+    cell: float = 0.008  # edge of a cell, of which one point remains, of the median depth
     images: int = 2  # that must see a cell's surface where it is for it to stay (fewer if there are no more)
     cells: int = 4_000_000  # that are held at a time; with more the edge doubles
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
@@ -12,6 +13,7 @@ from s3d_splat.alignment.values import Source, WorldFrame
 from s3d_splat.io.observations import load_colours, load_confidence, load_depth, load_labels
 from s3d_splat.types import Camera, SparseDepth
 
+_SCALE_FRAMES = 12  # that the size of a cell is measured on
 _AGREEMENT = 0.06  # depths that differ by a larger share are of different surfaces, or one of them is wrong
 
 DepthPair = tuple[Float[Tensor, "h w"], Float[Tensor, "h w"]]  # depth, confidence
@@ -79,6 +81,16 @@ def fused_depth(frame: WorldFrame) -> DepthPair:
         nothing = torch.zeros(frame.camera.height, frame.camera.width)
         return nothing, nothing.clone()
     return read[0] if len(read) == 1 else _agreed(read)
+
+
+def cell_size(frames: Sequence[WorldFrame], share: float) -> float:
+    """Edge of a cell: `share` of the median depth of some frames, in world units (1.0 if no frame has depth).
+
+    A world from structure from motion has any unit of length, so that a fixed edge would mean nothing.
+    """
+    chosen = frames[:: max(1, len(frames) // _SCALE_FRAMES)]
+    medians = [float(known.median()) for frame in chosen if len(known := (depth := fused_depth(frame)[0])[depth > 0])]
+    return share * float(np.median(medians)) if medians else 1.0
 
 
 def _agreed(pairs: Sequence[DepthPair]) -> DepthPair:

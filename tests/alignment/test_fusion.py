@@ -13,13 +13,14 @@ import torch
 from s3d_splat.alignment.depth_filter import smooth_depth, surface_normals
 from s3d_splat.alignment.fusion import fuse
 from s3d_splat.alignment.options import FusionOptions
+from s3d_splat.alignment.pixels import cell_size
 from s3d_splat.alignment.values import WorldFrame
 from s3d_splat.errors import S3DError
 from s3d_splat.geometry.cameras import ray_directions, unproject_depth
 from s3d_splat.types import Camera, SparseDepth
 from tests.alignment.posed_images import camera_at, room_depth, source, world_frame
 
-OPTIONS = FusionOptions(voxel=0.05)
+OPTIONS = FusionOptions(cell=0.02)
 CAMERAS = [camera_at((0.2 * place - 0.4, 0.05 * place, -1.0), yaw=0.1 * (place - 2)) for place in range(5)]
 
 
@@ -67,7 +68,7 @@ def test_points_lie_on_the_walls_with_their_normals(tmp_path: Path) -> None:
 def test_one_point_remains_of_a_cell_and_the_result_does_not_depend_on_the_call(tmp_path: Path) -> None:
     frames = room(tmp_path, noise=0.01)
     proxy, again = fuse(frames, OPTIONS), fuse(frames, OPTIONS)
-    cells = torch.floor(proxy.points.double() / OPTIONS.voxel).long()
+    cells = torch.floor(proxy.points.double() / cell_size(frames, OPTIONS.cell)).long()
     assert len(torch.unique(cells, dim=0)) == len(cells)
     assert torch.equal(proxy.points, again.points)
     assert torch.equal(cells, cells[np.lexsort(cells.T.flip(0).numpy())])  # by x, then y, then z

@@ -21,7 +21,7 @@ from s3d_splat.prepare import stages
 from s3d_splat.prepare.workspace import work_folder
 from tests.prepare.box_world import FRAMES, HEIGHT, OBJECTS, WIDTH, box_camera, box_pixels, write_box_capture
 
-FLAGS = ("--alignment.fusion.voxel", "0.05")
+FLAGS = ("--alignment.fusion.cell", "0.02")
 
 
 @pytest.fixture(scope="module")

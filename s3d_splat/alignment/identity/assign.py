@@ -9,10 +9,11 @@ import numpy as np
 
 from s3d_splat.alignment.identity.drawing import Drawing
 from s3d_splat.alignment.identity.joining import Collector, objects
-from s3d_splat.alignment.identity.lifting import cell_size, lift
+from s3d_splat.alignment.identity.lifting import lift
 from s3d_splat.alignment.identity.tables import instance_rows, numbered, track_classes
 from s3d_splat.alignment.identity.values import Identities
 from s3d_splat.alignment.options import IdentityOptions
+from s3d_splat.alignment.pixels import cell_size
 from s3d_splat.alignment.values import WorldFrame
 from s3d_splat.errors import S3DError
 from s3d_splat.types import InstanceInfo, ProxyGeometry

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
@@ -16,18 +14,7 @@ from s3d_splat.geometry.voxels import voxel_keys
 from s3d_splat.types import Camera
 
 _MAX_POINTS = 20_000  # lifted pixels of an image
-_SCALE_FRAMES = 12  # that the size of a cell is measured on
 _MAX_ID = 1 << 16
-
-
-def cell_size(frames: Sequence[WorldFrame], share: float) -> float:
-    """Edge of a cell: `share` of the median depth of some frames, in world units (1.0 if no frame has depth).
-
-    A world from structure from motion has any unit of length, so that a fixed edge would mean nothing.
-    """
-    chosen = frames[:: max(1, len(frames) // _SCALE_FRAMES)]
-    medians = [float(known.median()) for frame in chosen if len(known := (depth := fused_depth(frame)[0])[depth > 0])]
-    return share * float(np.median(medians)) if medians else 1.0
 
 
 def lift(frame: WorldFrame, size: float) -> LiftedFrame:
