@@ -7,6 +7,7 @@ descriptors into a compact image representation", CVPR 2010 (VLAD).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -91,7 +92,9 @@ def signatures(keyframes: Sequence[Keyframe], rng: np.random.Generator) -> Float
         if len(frame.descriptors)
     ]
     data = np.concatenate(sampled).astype(np.float32) / 255
-    words, _ = kmeans2(data, _WORDS, iter=8, minit="++", seed=rng, missing="warn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a word that no descriptor is nearest to does no harm
+        words, _ = kmeans2(data, _WORDS, iter=8, minit="++", seed=rng)
     return np.stack([_vlad(frame.descriptors.astype(np.float32) / 255, words) for frame in keyframes])
 
 

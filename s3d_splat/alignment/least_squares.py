@@ -50,7 +50,7 @@ def squared(residuals: Float[np.ndarray, "m d"]) -> tuple[Float[np.ndarray, " m"
 
 
 def geman_mcclure(
-    residuals: Float[np.ndarray, "m d"], width: float
+    residuals: Float[np.ndarray, "m d"], width: Float[np.ndarray, " m"] | float
 ) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
     """Weights and costs of the loss r^2 / (1 + r^2 / width^2): what lies far beyond `width` hardly pulls."""
     squares = np.square(residuals).sum(1)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import shortest_path
 
 from s3d_splat.alignment.least_squares import Problem, Terms, fixed, geman_mcclure, minimise
 from s3d_splat.alignment.values import Edge
@@ -18,8 +20,10 @@ from s3d_splat.geometry.similarity import adjoint, exponential, inverse, logarit
 
 # What rigid clusters may be apart where they meet, being bent in themselves: shift as a share of the depth, rotation, scale.
 _SIGMAS = np.array([0.05] * 3 + [np.deg2rad(2.0)] * 3 + [0.03])
-_WIDTHS = (12.0, 6.0, 3.0)  # of the robust loss, in those sigmas: wide first, so that a chain's drift can close
+_WIDTHS = (25.0, 12.0, 6.0, 3.0)  # of the loops' robust loss, in those sigmas: wide first, so that drift can close
+_OVERLAP_WIDTH = 12.0  # of that of overlaps: images that are the same can hardly be mistaken
 _REJECTED = 4.0  # sigmas
+_DRIFT = 6.0  # sigmas that a chain of overlaps may go astray with every cluster
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def settle(count: int, meetings: Sequence[Meeting]) -> tuple[tuple[Float[np.ndar
 
     Edges that were rejected before have no say. An edge without which the clusters fall apart is kept.
     """
+    meetings = _within_drift(count, meetings)
     kept = [meeting for meeting in meetings if meeting.edge.accepted]
     state = np.stack(_chained(count, kept))
     if kept and count > 1:
@@ -61,6 +66,28 @@ def settle(count: int, meetings: Sequence[Meeting]) -> tuple[tuple[Float[np.ndar
             )
         edges.append(edge)
     return tuple(state), tuple(edges)
+
+
+def _within_drift(count: int, meetings: Sequence[Meeting]) -> list[Meeting]:
+    """The meetings, without loops that no drift along the shared images between their clusters could open.
+
+    Where things look alike many loops can be wrong in the same way, and outvote the few images that clusters share.
+    """
+    overlaps = [m for m in meetings if m.edge.accepted and m.edge.kind == "overlap"]
+    chain = np.stack(_chained(count, overlaps))
+    ends = np.array([(m.edge.first, m.edge.second) for m in overlaps], dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))
+    hops = shortest_path(graph.tocsr(), directed=False, unweighted=True)
+    kept = []
+    for meeting in meetings:
+        edge = meeting.edge
+        if edge.accepted and edge.kind == "loop":
+            off = float(np.linalg.norm(_errors(chain, [meeting])[0] / _SIGMAS))
+            if off > _DRIFT * hops[edge.first, edge.second]:
+                reason = f"more than drift can be ({_off(chain, meeting)})"
+                meeting = dataclasses.replace(meeting, edge=dataclasses.replace(edge, accepted=False, reason=reason))
+        kept.append(meeting)
+    return kept
 
 
 def _off(state: np.ndarray, meeting: Meeting) -> str:
@@ -105,6 +132,7 @@ def _stacked(meetings: Sequence[Meeting]) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def _problem(count: int, meetings: Sequence[Meeting], width: float) -> Problem[np.ndarray]:
     first, second, anchor, _ = _stacked(meetings)
+    widths = np.array([_OVERLAP_WIDTH if meeting.edge.kind == "overlap" else width for meeting in meetings])
     columns = np.concatenate([7 * first[:, None] + np.arange(7), 7 * second[:, None] + np.arange(7)], axis=1)
 
     def terms(state: np.ndarray) -> tuple[Terms, ...]:
@@ -113,7 +141,7 @@ def _problem(count: int, meetings: Sequence[Meeting], width: float) -> Problem[n
         to_second = bent @ adjoint(inverse(anchor))
         to_first = -bent @ adjoint(inverse(anchor) @ inverse(state[second]) @ state[first])
         whitened = errors / _SIGMAS
-        weights, costs = geman_mcclure(whitened, width)
+        weights, costs = geman_mcclure(whitened, widths)
         jacobians = np.concatenate([to_first, to_second], axis=2) / _SIGMAS[:, None]
         return Terms(whitened, columns, jacobians, weights, costs), fixed(7)
 
