@@ -10,7 +10,7 @@ import numpy as np
 from s3d_splat.alignment.identity.drawing import Drawing
 from s3d_splat.alignment.identity.joining import Collector, objects
 from s3d_splat.alignment.identity.lifting import lift
-from s3d_splat.alignment.identity.tables import instance_rows, numbered, track_classes
+from s3d_splat.alignment.identity.tables import TrackTable, instance_rows, numbered
 from s3d_splat.alignment.identity.values import Identities
 from s3d_splat.alignment.options import IdentityOptions
 from s3d_splat.alignment.pixels import cell_size
@@ -53,18 +53,18 @@ def assign_ids(
             fix="add instances/NAME.png to the clusters, or let a mask prior find segments",
         )
     size = cell_size(frames, options.cell)
-    collector = Collector(options)
+    collector = Collector(options, TrackTable(tables))
     for done, frame in enumerate(frames):
         collector.add(lift(frame, size))
         if advance is not None:
             advance(done + 1, 2 * len(frames))
-    classes = track_classes(collector.table, tables)
-    weight = np.array([collector.sizes[track] for track in range(len(collector.table.cluster))], dtype=np.int64)
-    ids = numbered(objects(collector, classes), classes, weight)
+    table = collector.table
+    weight = np.array([collector.sizes[track] for track in range(len(table))], dtype=np.int64)
+    ids = numbered(objects(collector), weight)
     drawing = Drawing(collector.frames, ids, size / 2, folder)
     for done, _ in enumerate(drawing.draw(frames)):
         if advance is not None:
             advance(len(frames) + done + 1, 2 * len(frames))
     tracks, scores, rejected = drawing.tracks()
-    instances, table = instance_rows(ids, classes, weight, scores)
-    return Identities(instances, table, drawing.point_ids(proxy), tracks, rejected)
+    instances, classes = instance_rows(ids, table, weight, scores)
+    return Identities(instances, classes, drawing.point_ids(proxy), tracks, rejected)

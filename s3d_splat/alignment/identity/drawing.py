@@ -71,8 +71,7 @@ class Drawing:
         """The id (int32, 0 = none) that the drawn masks give each point of the proxy."""
         if not len(proxy.points):
             return torch.zeros(0, dtype=torch.int32)
-        ids, _ = self._votes.winners(voxel_keys(proxy.points, self._cell).numpy())
-        return torch.from_numpy(ids.astype(np.int32))
+        return torch.from_numpy(self._votes.winners(voxel_keys(proxy.points, self._cell).numpy()))
 
     def _look(self, frame: WorldFrame) -> Look:
         labels = []

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy.sparse import csr_matrix
+from jaxtyping import Bool, Float, Int
+from scipy.sparse import csr_matrix, triu
 
-from s3d_splat.alignment.identity.graph import Comparison
-from s3d_splat.alignment.identity.tracks import View
+from s3d_splat.alignment.identity.graph import Comparison, joined
+from s3d_splat.alignment.identity.values import View
 
+_THRESHOLD = 0.15  # of what was compared must agree
 _PIXEL_WEIGHT = 2.0  # masks of one image need no poses to be compared: they count so many times as much
-_BESIDE = 1.0  # how much being seen side by side weighs, of the smaller track
-_BESIDE_FRAMES = 2  # fewer may be an accident at the border of two objects
+
+
+def objects_of(
+    views: Sequence[View],
+    evidence: Sequence[Comparison],
+    class_id: Int[np.ndarray, " t"],
+    is_stuff: Bool[np.ndarray, " t"],
+) -> Int[np.ndarray, " t"]:
+    """The group (0, 1, ...) of every track: one for each stuff class, one for each object."""
+    size = track_sizes(views, len(class_id))
+    group = joined(size, [_of_one_class(entry, class_id, is_stuff) for entry in evidence], _THRESHOLD)
+    return np.unique(np.where(is_stuff, -class_id, group), return_inverse=True)[1]
 
 
 def space_evidence(views: Sequence[View], tracks: int) -> Comparison:
@@ -25,30 +36,23 @@ def space_evidence(views: Sequence[View], tracks: int) -> Comparison:
     """
     track, key, view, share = _shares(views)
     cells, cell = np.unique(key, return_inverse=True)
-    seen_by = np.unique(cell * len(views) + view)
-    seen = _indicator(seen_by // max(len(views), 1), seen_by % max(len(views), 1), (len(cells), len(views)))
-    visible = (csr_matrix((share**2, (track, cell)), shape=(tracks, len(cells))) @ seen).tocsr()
     view_of = np.zeros(tracks, dtype=np.int64)
     view_of[track] = view
-    pairs, agreed = _common(track, cell, view, share)
-    first, second = pairs.T
-    union = (_entries(visible, first, view_of[second]) + _entries(visible, second, view_of[first])) / 2
-    return Comparison(pairs, agreed, union)
+    votes = csr_matrix((share, (track, cell)), shape=(tracks, len(cells)))
+    common = triu(votes @ votes.T, 1).tocoo()
+    apart = view_of[common.row] != view_of[common.col]
+    first, second, agreed = common.row[apart].astype(np.int64), common.col[apart].astype(np.int64), common.data[apart]
+    seen = csr_matrix((np.ones(len(cell)), (cell, view)), shape=(len(cells), len(views))).minimum(1)
+    visible = csr_matrix(votes.power(2) @ seen)
+    compared = (_entries(visible, first, view_of[second]) + _entries(visible, second, view_of[first])) / 2
+    return Comparison(np.stack([first, second], axis=1), agreed.astype(np.float64), compared)
 
 
-def beside_evidence(views: Sequence[View], tracks: int) -> Comparison:
-    """Tracks seen side by side in images of one view: compared with the cells of the smaller one, agreed in nothing."""
+def beside_evidence(views: Sequence[View], tracks: int, frames: int) -> Comparison:
+    """Tracks seen side by side in at least `frames` images of a view: compared with the smaller one, agreed in nothing."""
     size = track_sizes(views, tracks)
-    pairs = np.concatenate(
-        [np.zeros((0, 2), np.int64), *(view.beside[view.beside_frames >= _BESIDE_FRAMES] for view in views)]
-    )
-    return Comparison(pairs, np.zeros(len(pairs)), _BESIDE * size[pairs].min(axis=1, initial=np.inf))
-
-
-def track_sizes(views: Sequence[View], tracks: int) -> Float[np.ndarray, " t"]:
-    """What each track could be compared with, were it seen completely."""
-    track, _, _, share = _shares(views)
-    return np.bincount(track, weights=share**2, minlength=tracks).astype(np.float64)  # integers where there is nothing
+    pairs = np.concatenate([np.zeros((0, 2), np.int64), *(view.beside[view.beside_frames >= frames] for view in views)])
+    return Comparison(pairs, np.zeros(len(pairs)), size[pairs].min(axis=1, initial=np.inf))
 
 
 def pixel_evidence(first: Int[np.ndarray, " p"], second: Int[np.ndarray, " p"], cells_per_pixel: float) -> Comparison:
@@ -64,45 +68,32 @@ def pixel_evidence(first: Int[np.ndarray, " p"], second: Int[np.ndarray, " p"], 
     return Comparison(pairs, weight * count, weight * (sizes - count))
 
 
-def _shares(views: Sequence[View]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def track_sizes(views: Sequence[View], tracks: int) -> Float[np.ndarray, " t"]:
+    """What each track could be compared with, were it seen completely."""
+    track, _, _, share = _shares(views)
+    return np.bincount(track, weights=share**2, minlength=tracks).astype(np.float64)  # integers where there is nothing
+
+
+def _of_one_class(evidence: Comparison, class_id: Int[np.ndarray, " t"], is_stuff: Bool[np.ndarray, " t"]) -> Comparison:
+    """Evidence for joining counts between things of one class, or of which one has no class; evidence against always."""
+    first, second = class_id[evidence.pair].T
+    fits = (first == second) | (first == 0) | (second == 0)
+    things = ~is_stuff[evidence.pair].any(axis=1)
+    return Comparison(evidence.pair[things], (evidence.agreed * fits)[things], evidence.compared[things])
+
+
+def _shares(
+    views: Sequence[View],
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"], Int[np.ndarray, " m"], Float[np.ndarray, " m"]]:
     """Track, key, view and share (0..1] of every vote."""
     parts = []
     for number, view in enumerate(views):
         place = np.unique(view.key, return_inverse=True)[1]
         total = np.bincount(place, weights=view.count)
         parts.append((view.track, view.key, np.full(len(view.key), number), view.count / total[place]))
-    if not parts:
-        nothing = np.zeros(0, np.int64)
-        return nothing, nothing, nothing, np.zeros(0)
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    nothing = np.zeros(0, np.int64)
+    columns = [np.concatenate(column) for column in zip((nothing, nothing, nothing, np.zeros(0)), *parts, strict=True)]
     return columns[0], columns[1], columns[2], columns[3]
-
-
-def _common(
-    track: Int[np.ndarray, " m"], cell: Int[np.ndarray, " m"], view: Int[np.ndarray, " m"], share: Float[np.ndarray, " m"]
-) -> tuple[Int[np.ndarray, "e 2"], Float[np.ndarray, " e"]]:
-    """Pairs (ascending) of tracks of different views, and the sum over cells of the product of their shares."""
-    order = np.argsort(cell, kind="stable")
-    track, cell, view, share = track[order], cell[order], view[order], share[order]
-    base = int(track.max(initial=0)) + 1
-    codes, sums = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float64)
-    step = 1
-    while step < len(cell):
-        near = np.flatnonzero(cell[step:] == cell[:-step])
-        if not len(near):
-            break
-        near = near[view[near] != view[near + step]]
-        a, b = track[near], track[near + step]
-        merged, inverse = np.unique(np.r_[codes, np.minimum(a, b) * base + np.maximum(a, b)], return_inverse=True)
-        weights = np.r_[sums, share[near] * share[near + step]]
-        codes, sums = merged, np.zeros(len(merged))
-        np.add.at(sums, inverse, weights)
-        step += 1
-    return np.stack([codes // base, codes % base], axis=1), sums
-
-
-def _indicator(row: np.ndarray, column: np.ndarray, shape: tuple[int, int]) -> csr_matrix:
-    return csr_matrix((np.ones(len(row)), (row, column)), shape=shape)
 
 
 def _entries(matrix: csr_matrix, row: Int[np.ndarray, " e"], column: Int[np.ndarray, " e"]) -> Float[np.ndarray, " e"]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Int
 
-from s3d_splat.alignment.identity.evidence import beside_evidence, pixel_evidence, space_evidence, track_sizes
-from s3d_splat.alignment.identity.graph import Comparison, joined
-from s3d_splat.alignment.identity.tables import TrackClasses
-from s3d_splat.alignment.identity.tracks import ClusterTracks, TrackTable, View
-from s3d_splat.alignment.identity.values import LiftedFrame
+from s3d_splat.alignment.identity.evidence import beside_evidence, objects_of, pixel_evidence, space_evidence
+from s3d_splat.alignment.identity.graph import Comparison
+from s3d_splat.alignment.identity.tables import TrackTable
+from s3d_splat.alignment.identity.tracks import ClusterTracks
+from s3d_splat.alignment.identity.values import LiftedFrame, View
 from s3d_splat.alignment.options import IdentityOptions
 
-_THRESHOLD = 0.3  # of what was compared must agree
+_BESIDE_FRAMES = 2  # side by side in fewer may be an accident at the border of two objects
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Collector:
     """Takes the lifted images in the order of time and keeps what the solution needs: tracks, views, pixel evidence."""
 
     options: IdentityOptions
-    table: TrackTable = field(default_factory=TrackTable)
+    table: TrackTable
     frames: dict[int, FrameTracks] = field(default_factory=dict)
     pixels: list[Comparison] = field(default_factory=list)
     sizes: dict[int, int] = field(default_factory=dict)  # labelled pixels of each track
@@ -73,19 +73,12 @@ class Collector:
                 self.pixels.append(pixel_evidence(seen[first], seen[second], cells / labelled))
 
 
-def objects(collector: Collector, classes: TrackClasses) -> Int[np.ndarray, " t"]:
-    """The group (0, 1, ...) of every track."""
-    count = len(collector.table.cluster)
-    views = collector.views()
-    evidence = [beside_evidence(views, count), *collector.pixels]
+def objects(collector: Collector) -> Int[np.ndarray, " t"]:
+    """The group (0, 1, ...) of every track; after the last image."""
+    views, table = collector.views(), collector.table
+    leaders = table.leaders()
+    evidence = [beside_evidence(views, len(table), _BESIDE_FRAMES)]
+    evidence += [Comparison(leaders[entry.pair], entry.agreed, entry.compared) for entry in collector.pixels]
     if collector.options.overlap != "2d":
-        evidence.append(space_evidence(views, count))
-    return joined(track_sizes(views, count), [_of_one_class(entry, classes) for entry in evidence], _THRESHOLD)
-
-
-def _of_one_class(evidence: Comparison, classes: TrackClasses) -> Comparison:
-    """Evidence for joining counts between things of one class, or of which one has no class; evidence against always."""
-    first, second = classes.class_id[evidence.pair].T
-    fits = (first == second) | (first == 0) | (second == 0)
-    things = ~classes.is_stuff[evidence.pair].any(axis=1)
-    return Comparison(evidence.pair[things], (evidence.agreed * fits)[things], evidence.compared[things])
+        evidence.append(space_evidence(views, len(table)))
+    return objects_of(views, evidence, table.class_ids(), table.stuff())[leaders]

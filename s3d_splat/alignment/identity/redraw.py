@@ -19,9 +19,10 @@ REACH = 20  # images on either side that may be asked
 _PROBES = 300  # surface points that tell how much of an image another one sees
 _SEEN = 0.05  # of an image must be visible in another one for its votes
 _DEPTH_TOLERANCE = 0.04  # of the depth: two looks at one surface
-_NEAREST = 3.0  # times nearer: what is nearer still has no more weight
+_POSE_NOISE = 0.25  # variance of the error of a projection, of that of a mask's border in the same image
+_FARTHEST = 0.1  # times nearer: what is farther still has no less weight
 _OWN_WEIGHT = 1.5  # votes of the image's own mask, which needs no projection
-_VOID_WEIGHT = 0.3  # of a look that found no label: masks drop out more often than they appear from nothing
+_VOID_WEIGHT = 0.1  # of a look that found no label: masks drop out more often than they appear from nothing
 _FILL_SIZE = 3  # pixels: holes in the depth are filled over such a square
 
 
@@ -110,8 +111,11 @@ def filled_holes(depth: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
 
 
 def _weight(nearness: Float[np.ndarray, " q"]) -> Float[np.ndarray, " q"]:
-    """Of a look from so many times nearer: an error of some pixels is that much smaller along both axes."""
-    return np.minimum(nearness, _NEAREST) ** 2
+    """Of a look from so many times nearer: the inverse of its variance in pixels here.
+
+    An error of some pixels at the border of a mask there is so many times smaller here; what poses add is not.
+    """
+    return 1 / (1 / np.maximum(nearness, _FARTHEST) ** 2 + _POSE_NOISE)
 
 
 def _own_labels(look: Look) -> Int[np.ndarray, " p"]:

@@ -59,3 +59,14 @@ class LiftedFrame:
     cells: tuple[Cells, ...]  # parallel to `clusters`
     pixels: tuple[Int[np.ndarray, " p"], ...]  # parallel to `clusters`: the given id of some pixels, the same for all
     labelled: tuple[tuple[Int[np.ndarray, " i"], Int[np.ndarray, " i"]], ...]  # given ids and their pixel counts
+
+
+@dataclass(frozen=True)
+class View:
+    """What the images of a view say together: votes of its tracks for cells, and which tracks were seen side by side."""
+
+    track: Int[np.ndarray, " m"]  # each (track, key) pair occurs once
+    key: Int[np.ndarray, " m"]
+    count: Float[np.ndarray, " m"]  # pixels
+    beside: Int[np.ndarray, "s 2"]  # pairs of tracks with masks in one image, ascending in each row
+    beside_frames: Int[np.ndarray, " s"]  # in how many

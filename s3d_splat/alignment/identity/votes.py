@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
+from s3d_splat.geometry.voxels import coarser_keys
+
 _PENDING = 1 << 21  # votes kept apart before they are merged: memory follows the surface, not the number of images
-_MAX_ID = 1 << 16
+_BLOCK = 3  # cells
 
 
 class IdVotes:
@@ -26,17 +28,16 @@ class IdVotes:
         if self._count >= _PENDING:
             self._merge()
 
-    def winners(self, key: Int[np.ndarray, " n"]) -> tuple[Int[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-        """The id with most weight in each cell (the lowest of equals, 0 in a cell without votes), and its weight."""
+    def winners(self, key: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """The id with most weight in each cell; in a cell without votes that of the block of cells around it, 0 without any.
+
+        Of equals the lowest.
+        """
         self._merge()
-        order = np.lexsort((self._id, -self._weight, self._key))
-        first = order[np.flatnonzero(np.r_[True, np.diff(self._key[order]) != 0][: len(order)])]
-        known = self._key[first]
-        if not len(known):
-            return np.zeros(len(key), np.int32), np.zeros(len(key), np.float32)
-        place = np.minimum(np.searchsorted(known, key), len(known) - 1)
-        found = known[place] == key
-        return np.where(found, self._id[first][place], 0), np.where(found, self._weight[first][place], 0)
+        found = _heaviest(self._key, self._id, self._weight, key)
+        bare = np.flatnonzero(found == 0)
+        found[bare] = _heaviest(coarser_keys(self._key, _BLOCK), self._id, self._weight, coarser_keys(key[bare], _BLOCK))
+        return found
 
     def _merge(self) -> None:
         if not self._waiting:
@@ -49,3 +50,18 @@ class IdVotes:
         self._key, self._id = key[first], ids[first]
         self._weight = np.add.reduceat(weight[order], first) if len(first) else weight
         self._waiting, self._count = [], 0
+
+
+def _heaviest(
+    cells: Int[np.ndarray, " v"], ids: Int[np.ndarray, " v"], weight: Float[np.ndarray, " v"], key: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, " n"]:
+    """The id with the largest sum of weights in each cell of `key`, 0 in cells without votes."""
+    if not len(cells):
+        return np.zeros(len(key), dtype=np.int32)
+    pairs, place = np.unique(np.stack([cells, ids]), axis=1, return_inverse=True)
+    total = np.bincount(place.ravel(), weights=weight)
+    order = np.lexsort((pairs[1], -total, pairs[0]))
+    first = order[np.flatnonzero(np.r_[True, np.diff(pairs[0, order]) != 0])]
+    known = pairs[0, first]
+    at = np.minimum(np.searchsorted(known, key), len(known) - 1)
+    return np.where(known[at] == key, pairs[1, first][at], 0).astype(np.int32)
