@@ -138,7 +138,7 @@ def _screen_parts(
     backward = best_ms(lambda: bins.gradients(inputs, images, alpha, incoming, None, False), repeats, cpu)
 
     def whole() -> None:
-        means, shapes, opaque, shown = (t.detach().clone().requires_grad_() for t in (*geometry[:3], values))
+        means, shapes, opaque, shown = (t.detach().requires_grad_() for t in (*geometry[:3], values))
         image, _ = rasterize_2d(means, shapes, opaque, shown, depths, *size)
         image.backward(incoming.colours)
 

@@ -64,8 +64,8 @@ template <class S, int K>
 S3D_INLINE Moments<S> backward_rows(const LocalSplat<S>& g, S dx0, const S* values, int stride, Vec<S> lanes, S* transmittance,
                                     BackwardScratch<S>& scratch, S* sums) {
   Moments<S> m;
-  Vec<S> sum[K + 1];
-  for (int k = 0; k < K; ++k) sum[k] = Vec<S>{};
+  Vec<S> sum[K + 4];
+  for (int k = 0; k < K + 4; ++k) sum[k] = Vec<S>{};
   const Vec<S> floor = splat<S>(S(kTransmittanceMin));
   for (int column = 0; column < kTile; column += kLanes<S>) {
     const Vec<S> columns = lanes + S(column), base_u = g.u0 + g.su * columns;
@@ -122,9 +122,12 @@ S3D_INLINE void channel_sums(const LocalSplat<S>& g, int first_channel, int stri
 }
 
 template <class S>
-Moments<S> backward_splat(const LocalSplat<S>& g, S dx0, const S* values, int stride, Vec<S> lanes, S* transmittance, BackwardScratch<S>& scratch) {
+Moments<S> backward_splat(const LocalSplat<S>& g, S dx0, const S* values, int channels, Vec<S> lanes, S* transmittance,
+                          BackwardScratch<S>& scratch) {
+  const int stride = padded(channels);
   S* sums = scratch.sums.data();
-  switch (stride) {
+  switch (channels == 3 ? 3 : stride) {
+    case 3: return backward_rows<S, 3>(g, dx0, values, stride, lanes, transmittance, scratch, sums);
     case 4: return backward_rows<S, 4>(g, dx0, values, stride, lanes, transmittance, scratch, sums);
     case 8: return backward_rows<S, 8>(g, dx0, values, stride, lanes, transmittance, scratch, sums);
     case 12: return backward_rows<S, 12>(g, dx0, values, stride, lanes, transmittance, scratch, sums);
@@ -160,16 +163,19 @@ void backward_tile(Bins<S>& bins, const Tile<S>& tile, const Values<S>& values, 
   Transmittance<S> running(tile);
   const Vec<S> lanes = lane_indices<S>();
   int64_t e = tile.begin;
-  for (; e < tile.end; ++e) {
-    if ((e - tile.begin) % kAliveEvery == 0 && !running.alive()) break;
-    call_ahead(bins, e, tile.end, stride);
-    const uint32_t p = bins.entries[e].splat;
-    const Splat<S>& s = bins.splats[p];
-    const LocalSplat<S> local = localise(s, tile);
-    const Moments<S> m = backward_splat(local, S(tile.x0) + S(0.5) - s.x, bins.values.data() + int64_t(p) * stride, stride, lanes, running.value, scratch);
-    S* row = bins.gradients.data() + int64_t(bins.entries[e].slot) * width;
-    write_geometry(s, m, row);
-    std::copy(scratch.sums.data(), scratch.sums.data() + channels, row + kGeometry);
+  LocalSplat<S> batch[kAliveEvery];
+  while (e < tile.end && running.alive()) {
+    localise_batch(bins, tile, e, std::min(e + kAliveEvery, tile.end), stride, batch);
+    for (int i = 0; i < kAliveEvery && e < tile.end; ++i, ++e) {
+      const uint32_t p = bins.entries[e].splat;
+      const Splat<S>& s = bins.splats[p];
+      const S dx0 = S(tile.x0) + S(0.5) - s.x;
+      const S* shown = bins.values.data() + int64_t(p) * stride;
+      const Moments<S> m = backward_splat(batch[i], dx0, shown, channels, lanes, running.value, scratch);
+      S* row = bins.gradients.data() + int64_t(bins.entries[e].slot) * width;
+      write_geometry(s, m, row);
+      copy_few(scratch.sums.data(), channels, row + kGeometry);
+    }
   }
   for (; e < tile.end; ++e) {
     S* row = bins.gradients.data() + int64_t(bins.entries[e].slot) * width;
@@ -177,42 +183,63 @@ void backward_tile(Bins<S>& bins, const Tile<S>& tile, const Values<S>& values, 
   }
 }
 
-// Adds up the rows of each Gaussian, in a fixed order, and writes them where they belong; the outputs start as zeros.
-template <class S> void reduce_gradients(Bins<S>& bins, const Values<S>& values, const Gradients<S>& g, int threads) {
+// Zeros for one part of the Gaussians: those that are not listed have no other gradient.
+template <class S> void clear_gradients(int64_t n, const Values<S>& values, const Gradients<S>& g, int part, int parts) {
+  const int64_t begin = n * part / parts, end = n * (part + 1) / parts;
+  const auto clear = [&](S* out, int columns) { std::fill(out + begin * columns, out + end * columns, S(0)); };
+  clear(g.means2d, 2);
+  clear(g.conics, 3);
+  clear(g.opacities, 1);
+  if (values.colour_count) clear(g.colours, values.colour_count);
+  if (values.depth_count) clear(g.depths, 1);
+  if (values.feature_count) clear(g.features_in, values.feature_count);
+}
+
+// Adds up the rows of one part of the Gaussians, in a fixed order, and writes them where they belong. Vectors are read whole, so what
+// stands behind a row is read too, and left alone.
+template <class S>
+void reduce_gradients(const Bins<S>& bins, const Values<S>& values, const Gradients<S>& g, S* sums, int part, int parts) {
   const int channels = values.channels(), width = kGeometry + channels;
-  parallel_ranges(bins.visible, threads, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      S* sum = bins.gradients.data() + bins.slot_begin[p] * width;
-      for (int64_t slot = bins.slot_begin[p] + 1; slot < bins.slot_begin[p + 1]; ++slot) {
-        const S* row = bins.gradients.data() + slot * width;
-        for (int k = 0; k < width; ++k) sum[k] += row[k];
-      }
-      const int64_t i = bins.splats[p].gaussian;
-      std::copy(sum, sum + 2, g.means2d + 2 * i);
-      std::copy(sum + 2, sum + 5, g.conics + 3 * i);
-      g.opacities[i] = sum[5];
-      const S* channel = sum + kGeometry;
-      std::copy(channel, channel + values.colour_count, g.colours + i * values.colour_count);
-      channel += values.colour_count;
-      if (values.depth_count) g.depths[i] = *channel++;
-      std::copy(channel, channel + values.feature_count, g.features_in + i * values.feature_count);
+  const int64_t last = bins.listed * (part + 1) / parts;
+  for (int64_t p = bins.listed * part / parts; p < last; ++p) {
+    const S* begin = bins.gradients.data() + bins.slot_begin[p] * width;
+    const S* end = bins.gradients.data() + bins.slot_begin[p + 1] * width;
+    for (int k = 0; k < width; k += kLanes<S>) {
+      Vec<S> sum = begin < end ? load(begin + k) : Vec<S>{};
+      for (const S* row = begin + width; row < end; row += width) sum += load(row + k);
+      store<S>(sums + k, sum);
     }
-  });
+    const int64_t i = bins.splats[p].gaussian;
+    copy_few(sums, 2, g.means2d + 2 * i);
+    copy_few(sums + 2, 3, g.conics + 3 * i);
+    g.opacities[i] = sums[5];
+    const S* channel = sums + kGeometry;
+    copy_few(channel, values.colour_count, g.colours + i * values.colour_count);
+    channel += values.colour_count;
+    if (values.depth_count) g.depths[i] = *channel++;
+    copy_few(channel, values.feature_count, g.features_in + i * values.feature_count);
+  }
 }
 
 template <class S>
 int backward(Bins<S>& bins, const Values<S>& values, const Outputs<S>& out, const Gradients<S>& g, bool detached, int threads) {
+  const size_t width = kGeometry + values.channels(), whole = (width + 15) / 16 * 16;  // whole vectors, and cache lines
+  Buffer<S> sums;                                                                      // [threads, whole]
   try {
-    bins.gradients.reserve(size_t(bins.pairs) * (kGeometry + values.channels()) + 1);
-    pack(bins, values, detached, threads);
+    bins.gradients.reserve(size_t(bins.pairs) * width + kLanes<S>);
+    make_room_for_values(bins, values);
+    sums.reserve(threads * whole);
   } catch (const std::bad_alloc&) {
     return kOutOfMemory;
   }
-  const int status = over_tiles<BackwardScratch<S>>(bins.tiles(), threads, [&](int t, BackwardScratch<S>& scratch) {
-    backward_tile(bins, Tile<S>(bins, t), values, out, g, detached, scratch);
-  });
-  if (status == kOk) reduce_gradients(bins, values, g, threads);
-  return status;
+  return over_tiles<BackwardScratch<S>>(
+      bins.tiles(), threads,
+      [&](int t, BackwardScratch<S>& scratch) { backward_tile(bins, Tile<S>(bins, t), values, out, g, detached, scratch); },
+      [&](int part, int parts) {
+        if (bins.listed < bins.gaussians) clear_gradients(bins.gaussians, values, g, part, parts);
+        pack(bins, values, detached, part, parts);
+      },
+      [&](int part, int parts) { reduce_gradients(bins, values, g, sums.data() + part * whole, part, parts); });
 }
 
 template <class S>

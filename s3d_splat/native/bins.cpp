@@ -12,8 +12,11 @@ namespace {
 
 constexpr double kReachMargin = 1e-3;  // conservative: the pixel loop decides exactly
 constexpr double kPixelMargin = 0.01;
+constexpr int kChunks = 8;  // at least, so that a thread that wakes late takes fewer
 
 template <class S> bool make_splat(int64_t i, const S* means2d, const S* conics, const S* opacities, const S* depths, Splat<S>* out) {
+  Splat<S>& s = *out;
+  s.gaussian = int32_t(i);
   const S a = conics[3 * i], b = conics[3 * i + 1], c = conics[3 * i + 2];
   const S x = means2d[2 * i], y = means2d[2 * i + 1], opacity = opacities[i];
   const S largest = std::numeric_limits<S>::max();
@@ -25,7 +28,6 @@ template <class S> bool make_splat(int64_t i, const S* means2d, const S* conics,
   const bool sane = opacity >= S(kAlphaMin) && opacity <= largest && a > S(0) && a <= largest && rest > 0 && rest <= largest &&
                     std::abs(x) <= S(1e9) && std::abs(y) <= S(1e9) && std::abs(depths[i]) <= largest;
   if (!sane) return false;
-  Splat<S>& s = *out;
   s.x = x, s.y = y;
   const double su = std::sqrt(double(a) / kConic), sk = su * double(b) / double(a), sv = rest / kConic, norm = sk * sk + sv;
   s.su = S(su), s.sk = S(sk), s.sv = S(sv);
@@ -37,7 +39,6 @@ template <class S> bool make_splat(int64_t i, const S* means2d, const S* conics,
   s.tilt = S(su * sk / norm);
   s.bow = S(reach / norm);
   s.bow_x = S(su * su * sv / (norm * norm));
-  s.gaussian = int32_t(i);
   return s.su > S(0) && s.sv > S(0) && s.half_height <= largest;
 }
 
@@ -56,28 +57,32 @@ uint32_t sortable(float depth) {
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-// Stable radix sort of `order` by `keys`, 11 bits a pass.
+// Stable radix sort of `order` by `keys`, as many bits a pass as leave no more than three of them.
 void sort_by_key(int64_t n, Buffer<uint32_t>& keys, Buffer<uint32_t>& keys_swap, Buffer<int32_t>& order, Buffer<int32_t>& order_swap) {
   keys_swap.reserve(n);
   order_swap.reserve(n);
   uint32_t *k = keys.data(), *k2 = keys_swap.data();
   int32_t *o = order.data(), *o2 = order_swap.data();
-  std::vector<uint32_t> counts(3 * 2048, 0);
-  for (int64_t i = 0; i < n; ++i)
-    for (int pass = 0; pass < 3; ++pass) ++counts[pass * 2048 + ((k[i] >> (11 * pass)) & 2047)];
-  for (int pass = 0; pass < 3; ++pass) {
-    uint32_t* count = counts.data() + pass * 2048;
+  uint32_t lowest = ~0u, highest = 0;
+  for (int64_t i = 0; i < n; ++i) lowest = std::min(lowest, k[i]), highest = std::max(highest, k[i]);
+  if (n == 0 || lowest == highest) return;
+  const int bits = 32 - __builtin_clz(highest - lowest), passes = (bits + 10) / 11, digit = (bits + passes - 1) / passes;
+  const uint32_t mask = (1u << digit) - 1;
+  uint32_t counts[3][2048];
+  for (int pass = 0; pass < passes; ++pass) std::fill(counts[pass], counts[pass] + mask + 1, 0);
+  for (int64_t i = 0; i < n; ++i) {
+    k[i] -= lowest;
+    for (int pass = 0; pass < passes; ++pass) ++counts[pass][(k[i] >> (digit * pass)) & mask];
+  }
+  for (int pass = 0; pass < passes; ++pass) {
     uint32_t total = 0;
-    bool one_bucket = false;
-    for (int d = 0; d < 2048; ++d) {
-      one_bucket |= count[d] == n;
-      const uint32_t c = count[d];
-      count[d] = total;
+    for (uint32_t d = 0; d <= mask; ++d) {
+      const uint32_t c = counts[pass][d];
+      counts[pass][d] = total;
       total += c;
     }
-    if (one_bucket) continue;
     for (int64_t i = 0; i < n; ++i) {
-      const uint32_t at = count[(k[i] >> (11 * pass)) & 2047]++;
+      const uint32_t at = counts[pass][(k[i] >> (digit * pass)) & mask]++;
       k2[at] = k[i];
       o2[at] = o[i];
     }
@@ -100,104 +105,137 @@ void sort_front_to_back(int64_t n, const double* depths, Bins<double>& bins) {
 }  // namespace
 
 template <class S>
-void Chunk<S>::add(const Splat<S>& s, int width, int height, int tiles_x) {
+void Chunk<S>::add(const Splat<S>& s, uint32_t index, int width, int height, int tiles_x) {
   const Reach<S> reach(s);
   int top, bottom;
-  if (!pixel_range(s.y, -reach.half_height, reach.half_height, height, &top, &bottom)) return;
-  int64_t count = 0;
-  for (int row = top / kTile; row <= bottom / kTile; ++row) {
-    S left, right;
-    int first, last;
-    const S margin = S(kPixelMargin);
-    reach.columns(S(row * kTile) + S(0.5) - s.y - margin, S(row * kTile + kTile) - S(0.5) - s.y + margin, &left, &right);
-    if (!pixel_range(s.x, left, right, width, &first, &last)) continue;
-    const Span span{uint32_t(splats.size()), row, first / kTile, last / kTile};
-    spans.push_back(span);
-    for (int column = span.first; column <= span.last; ++column) ++tile_counts[row * tiles_x + column];
-    count += span.last - span.first + 1;
-  }
-  if (count == 0) return;
-  splats.push_back(s);
-  touched.push_back(count);
-  pairs += count;
-}
-
-struct TooMany {};
-
-template <class S>
-void Bins<S>::fill(int64_t n, const S* means2d, const S* conics, const S* opacities, const S* depths, int w, int h, int threads) {
-  width = w, height = h, gaussians = n;
-  tiles_x = (w + kTile - 1) / kTile;
-  tiles_y = (h + kTile - 1) / kTile;
-  order.reserve(n);
-  int64_t candidates = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    order[candidates] = int32_t(i);
-    candidates += opacities[i] >= S(kAlphaMin) && conics[3 * i] > S(0);
-  }
-  sort_front_to_back(candidates, depths, *this);
-
-  const int parts = candidates < 2048 ? 1 : threads;
-  chunks.resize(parts);
-#pragma omp parallel for num_threads(parts) schedule(static, 1) if (parts > 1)
-  for (int part = 0; part < parts; ++part) {
-    Chunk<S>& chunk = chunks[part];
-    try {
-      chunk.clear(tiles());
-      for (int64_t p = candidates * part / parts; p < candidates * (part + 1) / parts; ++p) {
-        Splat<S> s;
-        if (make_splat(order[p], means2d, conics, opacities, depths, &s)) chunk.add(s, width, height, tiles_x);
-      }
-    } catch (const std::bad_alloc&) {
-      chunk.failed = true;
+  if (!pixel_range(s.y, -s.half_height, s.half_height, height, &top, &bottom)) return;
+  const int last_row = bottom / kTile;
+  const S margin = S(kPixelMargin), rightmost = S(width - 1);
+  int row = top / kTile;
+  Span* span = spans.extend(span_count, last_row - row + 1);
+  for (; row <= last_row; row += kLanes<S>) {
+    // All rows of tiles at once: which of the pixel centres (i + 0.5) lie inside. Comparisons are such that NaN fails.
+    Vec<S> left, right;
+    const Vec<S> low = (lane_indices<S>() + S(row)) * S(kTile) + S(0.5) - s.y;
+    reach.columns(low - margin, low + S(kTile - 1) + margin, &left, &right);
+    left += s.x - S(0.5) - margin;
+    right += s.x - S(0.5) + margin;
+    const Mask<S> inside = (right >= S(0)) & (left <= rightmost);
+    left = maximum<S>(left, Vec<S>{});
+    right = minimum<S>(right, splat<S>(rightmost));
+    const Mask<S> whole = __builtin_convertvector(inside ? left : splat<S>(S(1)), Mask<S>);
+    const Mask<S> first = whole - (__builtin_convertvector(whole, Vec<S>) < left);
+    const Mask<S> last = __builtin_convertvector(inside ? right : Vec<S>{}, Mask<S>);
+    for (int i = 0; i < std::min(kLanes<S>, last_row - row + 1); ++i) {
+      if (first[i] > last[i]) continue;
+      const int begin = int(first[i]) / kTile, end = int(last[i]) / kTile;
+      *span++ = Span{index, row + i, begin, end};
+      uint32_t* counts = tile_counts.data() + (row + i) * (tiles_x + 1);
+      ++counts[begin];  // differences: `sum_counts` adds them up
+      --counts[end + 1];
+      pairs += end - begin + 1;
     }
   }
+  span_count = span - spans.data();
+}
 
-  visible = pairs = 0;
-  for (const Chunk<S>& chunk : chunks) {
-    if (chunk.failed) throw std::bad_alloc();
-    visible += int64_t(chunk.splats.size());
-    pairs += chunk.pairs;
+template <class S> void Chunk<S>::sum_counts() {
+  uint32_t count = 0;  // 0 again at the end of every row
+  for (size_t t = 0; t < tile_counts.size(); ++t) tile_counts[t] = count += tile_counts[t];
+}
+
+// Room for the lists, and where in them every chunk begins: tile by tile, and within a tile chunk by chunk, so that each list stays
+// front to back.
+template <class S> Status Bins<S>::make_room() {
+  pairs = 0;
+  for (size_t part = 0; part < chunks.size(); ++part) {
+    chunk_slots[part] = pairs;
+    pairs += chunks[part].pairs;
   }
-  if (pairs >= int64_t(std::numeric_limits<int32_t>::max())) throw TooMany();
-  splats.reserve(visible + 1);
-  slot_begin.reserve(visible + 1);
-  tile_begin.reserve(tiles() + 1);
+  if (pairs >= int64_t(std::numeric_limits<int32_t>::max())) return kTooMany;
   entries.reserve(pairs + 1);
-
-  // Exclusive sums: tile by tile, and within a tile chunk by chunk, so that each list stays front to back.
   int64_t total = 0;
   for (int t = 0; t < tiles(); ++t) {
     tile_begin[t] = total;
+    const int at = t / tiles_x * (tiles_x + 1) + t % tiles_x;
     for (Chunk<S>& chunk : chunks) {
-      const uint32_t count = chunk.tile_counts[t];
-      chunk.tile_counts[t] = uint32_t(total);
+      const uint32_t count = chunk.tile_counts[at];
+      chunk.tile_counts[at] = uint32_t(total);
       total += count;
     }
   }
-  tile_begin[tiles()] = total;
-  std::vector<int64_t> first_splat(parts + 1, 0), first_slot(parts + 1, 0);
-  for (int part = 0; part < parts; ++part) {
-    first_splat[part + 1] = first_splat[part] + int64_t(chunks[part].splats.size());
-    first_slot[part + 1] = first_slot[part] + chunks[part].pairs;
-  }
-  slot_begin[visible] = total;
+  tile_begin[tiles()] = slot_begin[listed] = total;
+  return kOk;
+}
 
-#pragma omp parallel for num_threads(parts) schedule(static, 1) if (parts > 1)
-  for (int part = 0; part < parts; ++part) {
-    Chunk<S>& chunk = chunks[part];
-    const int64_t base = first_splat[part];
-    std::copy(chunk.splats.begin(), chunk.splats.end(), splats.data() + base);
-    int64_t slot = first_slot[part];
-    for (size_t i = 0; i < chunk.splats.size(); ++i) {
-      slot_begin[base + int64_t(i)] = slot;
-      slot += chunk.touched[i];
-    }
-    slot = first_slot[part];
-    for (const Span& span : chunk.spans)
-      for (int column = span.first; column <= span.last; ++column)
-        entries[chunk.tile_counts[span.tile_row * tiles_x + column]++] = Entry{uint32_t(base + span.splat), uint32_t(slot++)};
+// Writes the entries of a chunk; `slot_begin` counted within the chunk before.
+template <class S> void Bins<S>::list_chunk(int part) {
+  Chunk<S>& chunk = chunks[part];
+  const int64_t parts = int64_t(chunks.size()), base = chunk_slots[part], end = listed * (part + 1) / parts;
+  for (int64_t p = listed * part / parts; p < end; ++p) slot_begin[p] += base;
+  uint32_t slot = uint32_t(base);
+  for (int64_t i = 0; i < chunk.span_count; ++i) {
+    const Span span = chunk.spans[i];
+    uint32_t* cursor = chunk.tile_counts.data() + span.tile_row * (tiles_x + 1);
+    for (int column = span.first; column <= span.last; ++column) entries[cursor[column]++] = Entry{span.splat, slot++};
   }
+}
+
+template <class S>
+Status Bins<S>::fill(int64_t n, const S* means2d, const S* conics, const S* opacities, const S* depths, int w, int h, int threads) {
+  width = w, height = h, gaussians = n;
+  tiles_x = (w + kTile - 1) / kTile;
+  tiles_y = (h + kTile - 1) / kTile;
+  order.reserve(n + 1);
+  listed = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    order[listed] = int32_t(i);
+    listed += (opacities[i] >= S(kAlphaMin)) & (conics[3 * i] > S(0));
+  }
+  sort_front_to_back(listed, depths, *this);
+  splats.reserve(listed + 1);
+  slot_begin.reserve(listed + 1);
+  tile_begin.reserve(tiles() + 1);
+
+  const bool alone = listed < 2048 || threads == 1;
+  const int parts = alone ? 1 : std::max(kChunks, threads);
+  chunks.resize(parts);
+  chunk_slots.resize(parts + 1);
+  Barrier barrier;
+  std::atomic<int> next_part{0}, next_list{0};
+  std::atomic<Status> status{kOk};
+#pragma omp parallel num_threads(threads) if (!alone)
+  {
+    const int team = team_size();
+    try {
+      for (int part; (part = next_part++) < parts;) {
+        Chunk<S>& chunk = chunks[part];
+        chunk.clear((tiles_x + 1) * tiles_y);
+        const int64_t end = listed * (part + 1) / parts;
+        for (int64_t p = listed * part / parts; p < end; ++p) {
+          slot_begin[p] = chunk.pairs;
+          Splat<S>& s = splats[p];
+          if (make_splat(order[p], means2d, conics, opacities, depths, &s)) chunk.add(s, uint32_t(p), width, height, tiles_x);
+        }
+        chunk.sum_counts();
+      }
+    } catch (const std::bad_alloc&) {
+      status = kOutOfMemory;
+    }
+    barrier.wait(team);
+    if (thread_index() == 0 && status == kOk) {
+      try {
+        status = make_room();
+      } catch (const std::bad_alloc&) {
+        status = kOutOfMemory;
+      }
+    }
+    barrier.wait(team);
+    if (status == kOk)
+      for (int part; (part = next_list++) < parts;) list_chunk(part);
+    barrier.wait(team);
+  }
+  return status;
 }
 
 namespace {
@@ -233,13 +271,11 @@ int create(int64_t n, const S* means2d, const S* conics, const S* opacities, con
            void** out) {
   try {
     auto bins = pool<S>().take();
-    bins->fill(n, means2d, conics, opacities, depths, width, height, threads);
-    *out = static_cast<BinsBase*>(bins.release());
-    return kOk;
+    const Status status = bins->fill(n, means2d, conics, opacities, depths, width, height, threads);
+    if (status == kOk) *out = static_cast<BinsBase*>(bins.release());
+    return status;
   } catch (const std::bad_alloc&) {
     return kOutOfMemory;
-  } catch (const TooMany&) {
-    return kTooMany;
   }
 }
 

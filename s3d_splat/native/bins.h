@@ -48,34 +48,29 @@ struct Span {
 
 // Part of the depth order that one thread handles: its spans and how often it touches each tile.
 template <class S> struct Chunk {
-  std::vector<Splat<S>> splats;
-  std::vector<int64_t> touched;  // tiles of each splat
-  std::vector<Span> spans;
-  std::vector<uint32_t> tile_counts;
+  Buffer<Span> spans;
+  int64_t span_count = 0;
+  std::vector<uint32_t> tile_counts;  // a column more than there are tiles
   int64_t pairs = 0;
-  bool failed = false;
 
   // Keeps the memory of the step before.
-  void clear(int tiles) {
-    splats.clear();
-    touched.clear();
-    spans.clear();
-    tile_counts.assign(tiles, 0);
-    pairs = 0;
-    failed = false;
+  void clear(int counts) {
+    span_count = pairs = 0;
+    tile_counts.assign(counts, 0);
   }
 
-  void add(const Splat<S>& s, int width, int height, int tiles_x);
+  void add(const Splat<S>& s, uint32_t index, int width, int height, int tiles_x);
+  void sum_counts();
 };
 
 template <class S> struct Bins : BinsBase {
   Bins() { scalar_bytes = sizeof(S); }
   int width = 0, height = 0, tiles_x = 0, tiles_y = 0;
   int64_t gaussians = 0;  // of the input
-  int64_t visible = 0;    // splats
+  int64_t listed = 0;     // splats: all that may be seen; some touch no tile
   int64_t pairs = 0;      // intersections
-  Buffer<Splat<S>> splats;       // [visible], front to back
-  Buffer<int64_t> slot_begin;    // [visible + 1]
+  Buffer<Splat<S>> splats;       // [listed], front to back
+  Buffer<int64_t> slot_begin;    // [listed + 1]
   Buffer<int64_t> tile_begin;    // [tiles + 1]
   Buffer<Entry> entries;         // [pairs], by tile, then front to back
   Buffer<S> values;              // what is composited, packed front to back
@@ -85,9 +80,14 @@ template <class S> struct Bins : BinsBase {
   Buffer<int32_t> order, order_swap;
   Buffer<uint32_t> keys, keys_swap;
   std::vector<Chunk<S>> chunks;
+  std::vector<int64_t> chunk_slots;  // [chunks + 1]
 
   int tiles() const { return tiles_x * tiles_y; }
-  void fill(int64_t n, const S* means2d, const S* conics, const S* opacities, const S* depths, int w, int h, int threads);
+  Status fill(int64_t n, const S* means2d, const S* conics, const S* opacities, const S* depths, int w, int h, int threads);
+
+ private:
+  Status make_room();
+  void list_chunk(int part);
 };
 
 // Horizontal extents of an ellipse, row of tiles by row of tiles.
@@ -102,14 +102,14 @@ template <class S> struct Reach {
     bow_y = s.sv * inverse * inverse;
     bow = half_height * half_height * bow_y;
   }
-  // Horizontal extent of the part of the ellipse between dy = low and dy = high.
-  void columns(S low, S high, S* left, S* right) const {
-    low = std::max(low, -half_height);
-    high = std::min(high, half_height);
-    const S yr = std::min(std::max(y_at_right, low), high);
-    const S yl = std::min(std::max(-y_at_right, low), high);
-    *right = std::sqrt(std::max(S(0), bow - bow_y * yr * yr)) - slant * yr;
-    *left = -std::sqrt(std::max(S(0), bow - bow_y * yl * yl)) - slant * yl;
+  // Horizontal extents of the parts of the ellipse between dy = low and dy = high.
+  void columns(Vec<S> low, Vec<S> high, Vec<S>* left, Vec<S>* right) const {
+    low = maximum<S>(low, splat<S>(-half_height));
+    high = minimum<S>(high, splat<S>(half_height));
+    const Vec<S> yr = minimum<S>(maximum<S>(splat<S>(y_at_right), low), high);
+    const Vec<S> yl = minimum<S>(maximum<S>(splat<S>(-y_at_right), low), high);
+    *right = square_root<S>(maximum<S>(bow - bow_y * yr * yr, Vec<S>{})) - slant * yr;
+    *left = -square_root<S>(maximum<S>(bow - bow_y * yl * yl, Vec<S>{})) - slant * yl;
   }
 };
 

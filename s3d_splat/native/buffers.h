@@ -1,10 +1,14 @@
 // Memory that grows and is never initialised, and loops over threads that cannot leak an exception.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <new>
+#include <thread>
 #include <type_traits>
+#include <utility>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -20,6 +24,7 @@ template <class T> class Buffer {
 
  public:
   Buffer() = default;
+  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), capacity_(std::exchange(other.capacity_, 0)) {}
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() { std::free(data_); }
@@ -36,6 +41,18 @@ template <class T> class Buffer {
       capacity_ = bytes / sizeof(T);
     }
     return data_;
+  }
+
+  // Room for `more` values behind the first `used`, which stay.
+  T* extend(size_t used, size_t more) {
+    if (used + more > capacity_) {
+      Buffer larger;
+      larger.reserve(2 * (used + more));
+      if (used) std::memcpy(larger.data_, data_, used * sizeof(T));
+      std::swap(data_, larger.data_);
+      std::swap(capacity_, larger.capacity_);
+    }
+    return data_ + used;
   }
 
   T* data() { return data_; }
@@ -55,6 +72,47 @@ inline int thread_index() {
 #else
   return 0;
 #endif
+}
+
+inline int team_size() {
+#ifdef _OPENMP
+  return omp_get_num_threads();
+#else
+  return 1;
+#endif
+}
+
+// The threads of a parallel region wait here for each other: microseconds, since they share out their work piece by piece. That is
+// less than waking a thread that sleeps; one whose partner was taken off its core gives its own away.
+class Barrier {
+ public:
+  void wait(int team) {
+    const int round = round_.load(std::memory_order_acquire);
+    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == team) {
+      arrived_.store(0, std::memory_order_relaxed);
+      round_.store(round + 1, std::memory_order_release);
+      return;
+    }
+    for (int spins = 0; round_.load(std::memory_order_acquire) == round; ++spins)
+      if (spins >= kSpins) std::this_thread::yield();
+      else relax();
+  }
+
+ private:
+  static constexpr int kSpins = 500;
+  static void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  std::atomic<int> arrived_{0}, round_{0};
+};
+
+// Copies of a few values, without a call.
+template <class T> inline void copy_few(const T* from, int count, T* to) {
+  for (; count >= 4; count -= 4, from += 4, to += 4) std::memcpy(to, from, 4 * sizeof(T));
+  if (count & 2) std::memcpy(to, from, 2 * sizeof(T)), from += 2, to += 2;
+  if (count & 1) *to = *from;
 }
 
 // body(begin, end) over equal parts of 0..count; small work stays on the calling thread.

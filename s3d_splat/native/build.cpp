@@ -3,7 +3,7 @@
 
 extern "C" {
 
-extern const int s3d_interface_version = 2;
+extern const int s3d_interface_version = 3;
 
 #if defined(S3D_AVX512)
 extern const char s3d_instruction_set[] = "avx512f avx512dq avx512bw avx512vl";

@@ -14,26 +14,30 @@ template <class S> struct Values {
 
   int channels() const { return colour_count + depth_count + feature_count; }
   void gather(int64_t gaussian, S* out) const {
-    for (int k = 0; k < colour_count; ++k) *out++ = colours[gaussian * colour_count + k];
+    copy_few(colours + gaussian * colour_count, colour_count, out);
+    out += colour_count;
     if (depth_count) *out++ = depths[gaussian];
-    for (int k = 0; k < feature_count; ++k) *out++ = features[gaussian * feature_count + k];
+    copy_few(features + gaussian * feature_count, feature_count, out);
   }
 };
 
 // Rows of values are padded with zeros to a multiple of four.
 inline int padded(int channels) { return (channels + 3) / 4 * 4; }
 
-// Packs the channels of the visible Gaussians front to back, so that a tile walks through memory in one direction.
+template <class S> void make_room_for_values(Bins<S>& bins, const Values<S>& values) {
+  bins.values.reserve(size_t(bins.listed) * padded(values.channels()) + 1);
+}
+
+// Packs one part of the Gaussians' channels front to back, so that a tile walks through memory in one direction.
 // Without the features if they are `detached`: zeros keep them out of the gradient of the geometry.
-template <class S> void pack(Bins<S>& bins, const Values<S>& values, bool detached, int threads) {
+template <class S> void pack(Bins<S>& bins, const Values<S>& values, bool detached, int part, int parts) {
   const int stride = padded(values.channels()), kept = values.channels() - (detached ? values.feature_count : 0);
-  S* packed = bins.values.reserve(size_t(bins.visible) * stride + 1);
-  parallel_ranges(bins.visible, threads, 16384, [&](int64_t begin, int64_t end) {
-    for (int64_t p = begin; p < end; ++p) {
-      values.gather(bins.splats[p].gaussian, packed + p * stride);
-      std::fill(packed + p * stride + kept, packed + (p + 1) * stride, S(0));
-    }
-  });
+  const int64_t end = bins.listed * (part + 1) / parts;
+  for (int64_t p = bins.listed * part / parts; p < end; ++p) {
+    S* row = bins.values.data() + p * stride;
+    values.gather(bins.splats[p].gaussian, row);
+    for (int k = kept; k < stride; ++k) row[k] = S(0);
+  }
 }
 
 // Calls the Gaussian of a later entry from memory: the order is random, the caches do not guess it.
@@ -42,6 +46,16 @@ template <class S> S3D_INLINE void call_ahead(const Bins<S>& bins, int64_t entry
   prefetch(&bins.splats[p]);
   prefetch(bins.values.data() + p * stride);
   if (stride > 8) prefetch(bins.values.data() + p * stride + 16);
+}
+
+// The Gaussians of entries begin..end-1, seen from a tile: ahead of the loop whose length they decide, since a processor that guesses
+// that wrong would have to wait for square roots before it can go on.
+template <class S>
+S3D_INLINE void localise_batch(const Bins<S>& bins, const Tile<S>& tile, int64_t begin, int64_t end, int stride, LocalSplat<S>* out) {
+  for (int64_t e = begin; e < end; ++e) {
+    call_ahead(bins, e, tile.end, stride);
+    *out++ = localise(bins.splats[bins.entries[e].splat], tile);
+  }
 }
 
 template <class S> struct Outputs {

@@ -8,7 +8,6 @@ namespace s3d {
 namespace {
 
 constexpr int kBatch = 128;         // Gaussians listed at a time
-constexpr int kFusedChannels = 16;  // channels whose sums stay in registers
 
 // One Gaussian in one row of pixels.
 template <class S> struct RowEntry {
@@ -17,6 +16,7 @@ template <class S> struct RowEntry {
 };
 
 template <class S> struct RowList {
+  LocalSplat<S> batch[kBatch];
   RowEntry<S> entries[kTile][kBatch];
   int counts[kTile];
 
@@ -81,18 +81,20 @@ S3D_INLINE void accumulate(const RowEntry<S>* entries, int count, const S* weigh
 template <class S>
 void composite_segment(const RowEntry<S>* entries, int count, Vec<S> lanes, const S* values, int channels, ForwardScratch<S>& scratch,
                        S* running, S* final_t, S* sums) {
-  switch (channels <= kFusedChannels ? channels : 0) {
-    case 4: return composite<S, 4>(entries, count, lanes, values, channels, running, final_t, sums, nullptr);
-    case 8: return composite<S, 8>(entries, count, lanes, values, channels, running, final_t, sums, nullptr);
-    case 12: return composite<S, 12>(entries, count, lanes, values, channels, running, final_t, sums, nullptr);
-    case 16: return composite<S, 16>(entries, count, lanes, values, channels, running, final_t, sums, nullptr);
+  const int stride = padded(channels);
+  switch (channels == 3 ? 3 : stride) {
+    case 3: return composite<S, 3>(entries, count, lanes, values, stride, running, final_t, sums, nullptr);
+    case 4: return composite<S, 4>(entries, count, lanes, values, stride, running, final_t, sums, nullptr);
+    case 8: return composite<S, 8>(entries, count, lanes, values, stride, running, final_t, sums, nullptr);
+    case 12: return composite<S, 12>(entries, count, lanes, values, stride, running, final_t, sums, nullptr);
+    case 16: return composite<S, 16>(entries, count, lanes, values, stride, running, final_t, sums, nullptr);
     default: break;
   }
   S* weights = scratch.weights.reserve(size_t(kBatch) * kLanes<S>);
-  composite<S, 0>(entries, count, lanes, values, channels, running, final_t, sums, weights);
+  composite<S, 0>(entries, count, lanes, values, stride, running, final_t, sums, weights);
   int k = 0;
-  for (; k + 16 <= channels; k += 16) accumulate<S, 16>(entries, count, weights, values + k, channels, sums + k * kTilePixels);
-  for (; k < channels; k += 4) accumulate<S, 4>(entries, count, weights, values + k, channels, sums + k * kTilePixels);
+  for (; k + 16 <= stride; k += 16) accumulate<S, 16>(entries, count, weights, values + k, stride, sums + k * kTilePixels);
+  for (; k < stride; k += 4) accumulate<S, 4>(entries, count, weights, values + k, stride, sums + k * kTilePixels);
 }
 
 template <class S>
@@ -126,15 +128,12 @@ void forward_tile(const Bins<S>& bins, const Tile<S>& tile, const Values<S>& val
   for (int64_t begin = tile.begin; begin < tile.end && running.alive(); begin += kBatch) {
     const int count = int(std::min<int64_t>(kBatch, tile.end - begin));
     list.clear();
-    for (int i = 0; i < count; ++i) {
-      const uint32_t p = bins.entries[begin + i].splat;
-      call_ahead(bins, begin + i, tile.end, stride);
-      list.add(localise(bins.splats[p], tile), p);
-    }
+    localise_batch(bins, tile, begin, begin + count, stride, list.batch);
+    for (int i = 0; i < count; ++i) list.add(list.batch[i], bins.entries[begin + i].splat);
     for (int segment = 0; segment < kSegments<S>; ++segment) {
       const int row = segment / kRowSegments<S>, at = segment * kLanes<S>;
       if (row >= tile.rows || list.counts[row] == 0) continue;
-      composite_segment<S>(list.entries[row], list.counts[row], lanes + S(at % kTile), bins.values.data(), stride, scratch,
+      composite_segment<S>(list.entries[row], list.counts[row], lanes + S(at % kTile), bins.values.data(), values.channels(), scratch,
                            running.value + at, final_t + at, sums + at);
     }
   }
@@ -143,10 +142,11 @@ void forward_tile(const Bins<S>& bins, const Tile<S>& tile, const Values<S>& val
 
 template <class S>
 int forward(Bins<S>& bins, const Values<S>& values, const S* background, const Outputs<S>& out, int threads) {
-  pack(bins, values, false, threads);
-  return over_tiles<ForwardScratch<S>>(bins.tiles(), threads, [&](int t, ForwardScratch<S>& scratch) {
-    forward_tile(bins, Tile<S>(bins, t), values, background, scratch, out);
-  });
+  make_room_for_values(bins, values);
+  return over_tiles<ForwardScratch<S>>(
+      bins.tiles(), threads,
+      [&](int t, ForwardScratch<S>& scratch) { forward_tile(bins, Tile<S>(bins, t), values, background, scratch, out); },
+      [&](int part, int parts) { pack(bins, values, false, part, parts); });
 }
 
 template <class S>

@@ -6,7 +6,7 @@ import ctypes
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-INTERFACE_VERSION = 2
+INTERFACE_VERSION = 3
 _LOG = logging.getLogger("s3d_splat")
 _outside_serial_torch: int | None = None  # torch's threads before `serial_torch`
 _SUFFIX = {torch.float32: "f32", torch.float64: "f64"}
@@ -33,7 +33,6 @@ def kernels() -> ctypes.CDLL | None:
 
     The environment variable S3D_SPLAT_KERNELS names another folder with a build of them, such as one for another processor.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads that spin would take the cores from whoever works
     folder = Path(os.environ.get("S3D_SPLAT_KERNELS", Path(__file__).parent))
     found = sorted(folder.glob("_kernels*.so"))
     if not found:
@@ -78,17 +77,17 @@ def call(name: str, dtype: torch.dtype, *arguments: Any) -> None:
         raise kind(message)
 
 
-def array(tensor: Tensor, name: str, shape: Sequence[int], dtype: torch.dtype) -> ctypes.c_void_p:
+def array(tensor: Tensor, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> ctypes.c_void_p:
     """The address of a tensor that is what the kernel expects.
 
     Raises:
         ValueError, TypeError: wrong shape, number type, device or memory layout; `name` is part of the message.
     """
-    if tensor.device.type != "cpu":
+    if not tensor.is_cpu:
         raise ValueError(f"{name} is on {tensor.device}, but the cpu kernels take tensors in main memory")
     if tensor.dtype != dtype:
         raise TypeError(f"{name} is {tensor.dtype}, expected {dtype}")
-    if tuple(tensor.shape) != tuple(shape):
+    if tensor.shape != shape:
         raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {tuple(shape)}")
     if not tensor.is_contiguous():
         raise ValueError(f"{name} is not contiguous")

@@ -132,9 +132,8 @@ class Bins:
     def render(self, channels: Channels, background: Float[Tensor, " k"] | None) -> tuple[Channels, Float[Tensor, "h w"]]:
         """Composites the channels; returns the images and alpha. The background is added to the colours."""
         groups = self._groups(channels)
-        template = torch.empty(0, dtype=self.dtype)
         images = Channels(*(None if c is None else c.new_empty(self._image(c)) for c in channels))
-        alpha = template.new_empty(self.height, self.width)
+        alpha = torch.empty(self.height, self.width, dtype=self.dtype)
         shade = None
         if background is not None and channels.colours is not None:
             shade = array(background, "background", (channels.colours.shape[1],), self.dtype)
@@ -158,10 +157,9 @@ class Bins:
         rendered = [self._checked_image(image, c, "image") for image, c in zip(images, used, strict=True)]
         incoming = [self._checked_image(d, c, "gradient") for d, c in zip(d_images, used, strict=True)]
         alpha_in = None if d_alpha is None else array(d_alpha, "d_alpha", size, self.dtype)
-        zeros = torch.zeros
         n = self.count
-        geometry = Geometry(*(zeros(shape, dtype=self.dtype) for shape in ((n, 2), (n, 3), (n,))))
-        d_channels = Channels(*(None if c is None else torch.zeros_like(c) for c in used))
+        geometry = Geometry(*(torch.empty(shape, dtype=self.dtype) for shape in ((n, 2), (n, 3), (n,))))
+        d_channels = Channels(*(None if c is None else torch.empty_like(c) for c in used))
         d_colours, d_depths, d_features = map(_address, d_channels)
         call(
             "s3d_backward",

@@ -93,23 +93,35 @@ template <class S, class Visit, class Done> void for_each_weight(const Bins<S>& 
   }
 }
 
-// Runs body(tile index, scratch) over all tiles on `threads` threads; memory failures are reported, not thrown.
-template <class Scratch, class Body> int over_tiles(int tiles, int threads, Body body) {
+struct Nothing {
+  void operator()(int, int) const {}
+};
+
+// Runs body(tile index, scratch) over all tiles on `threads` threads; memory failures are reported, not thrown. before(part, parts) and
+// after(part, parts) have every thread do its share of something else, before the first and after the last tile: in one parallel
+// region, because waking the threads again would take as long as all that is to do in a small image. Neither may throw.
+template <class Scratch, class Body, class Before = Nothing, class After = Nothing>
+int over_tiles(int tiles, int threads, Body body, Before before = {}, After after = {}) {
   std::atomic<bool> failed{false};
+  std::atomic<int> next{0};
+  Barrier barrier;
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
+    const int part = thread_index(), parts = team_size();
+    if constexpr (!std::is_same_v<Before, Nothing>) {
+      before(part, parts);
+      barrier.wait(parts);
+    }
     try {
       Scratch scratch;
-#pragma omp for schedule(dynamic, 2) nowait
-      for (int t = 0; t < tiles; ++t) {
-        try {
-          body(t, scratch);
-        } catch (const std::bad_alloc&) {
-          failed = true;
-        }
-      }
+      for (int t; (t = next++) < tiles;) body(t, scratch);
     } catch (const std::bad_alloc&) {
       failed = true;
+    }
+    barrier.wait(parts);
+    if constexpr (!std::is_same_v<After, Nothing>) {
+      if (!failed) after(part, parts);
+      barrier.wait(parts);
     }
   }
   return failed ? kOutOfMemory : kOk;
