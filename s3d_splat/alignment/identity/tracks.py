@@ -24,7 +24,9 @@ _RECENT = 3  # looks that a mask is compared with
 _SMALL = 30  # cells: masks that may miss each other by the noise of their borders
 _NEAR = 0.4  # of such a mask must then lie in the track's blocks of cells
 _BLOCK = 3  # cells
-_OVERLAP = 0.1  # of the mask or of the track, or the id is on another object
+_OVERLAP = 0.1  # of the mask or of the track, or the id may be on another object
+_TAKEN = 0.3  # of the mask lies where other ids were: it is on another object
+_REACH = 24  # cells: the edge of the blocks in which the other side of an object is looked for
 
 
 class ClusterTracks:
@@ -93,7 +95,10 @@ class ClusterTracks:
         labelled: Int[np.ndarray, " k"],
         total: Float[np.ndarray, " k"],
     ) -> int | None:
-        """The track of this id that the mask lies on, None if it lies on none; a mask without depth has no say."""
+        """The track of this id that the mask lies on or goes on, None if it lies elsewhere; a mask without depth has no say.
+
+        A mask beside its track, where no other id was, shows another side of the object.
+        """
         known = self._tracks.get(given, [])
         if known and (not self._check or not len(key)):
             return known[-1]
@@ -106,11 +111,20 @@ class ClusterTracks:
             shared = float(count[_found(key, cells)].sum())
             visible = float(total[_found(labelled, cells)].sum())
             share = max(shared / float(count.sum()), shared / max(visible, 1.0))
-            if len(key) < _SMALL and _near_share(key, cells) >= _NEAR:
+            if len(key) < _SMALL and _near_share(key, cells, _BLOCK) >= _NEAR:
                 share = max(share, _OVERLAP)
             if share >= best_share:
                 best, best_share = track, share
+        if best is None and known and not self._lies_elsewhere(known, key, count):
+            return known[-1]
         return best
+
+    def _lies_elsewhere(self, known: list[int], key: Int[np.ndarray, " m"], count: Float[np.ndarray, " m"]) -> bool:
+        """Whether a mask lies where other tracks were, or in a place where its own never was."""
+        own = np.unique(np.concatenate([look for track in known for look in self._looks[track]]))
+        others = [look for track, looks in self._looks.items() if track not in known for look in looks]
+        taken = np.isin(key, np.concatenate(others)) if others else np.zeros(len(key), dtype=bool)
+        return float(count[taken].sum()) > _TAKEN * float(count.sum()) or _near_share(key, own, _REACH) == 0
 
 
 def _found(key: Int[np.ndarray, " m"], cells: Int[np.ndarray, " k"]) -> Bool[np.ndarray, " m"]:
@@ -118,6 +132,6 @@ def _found(key: Int[np.ndarray, " m"], cells: Int[np.ndarray, " k"]) -> Bool[np.
     return cells[np.minimum(np.searchsorted(cells, key), len(cells) - 1)] == key
 
 
-def _near_share(key: Int[np.ndarray, " m"], cells: Int[np.ndarray, " k"]) -> float:
-    """Share of a mask's cells that lie in the blocks of cells of a track."""
-    return float(np.isin(coarser_keys(key, _BLOCK), coarser_keys(cells, _BLOCK)).mean())
+def _near_share(key: Int[np.ndarray, " m"], cells: Int[np.ndarray, " k"], block: int) -> float:
+    """Share of a mask's cells that lie in the blocks (`block` cells long) of cells of a track."""
+    return float(np.isin(coarser_keys(key, block), coarser_keys(cells, block)).mean())

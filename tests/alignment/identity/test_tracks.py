@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from s3d_splat.alignment.identity.tracks import ClusterTracks, TrackTable
+from s3d_splat.alignment.identity.tables import TrackTable
+from s3d_splat.alignment.identity.tracks import ClusterTracks
 from s3d_splat.alignment.identity.values import Cells
 from s3d_splat.geometry.voxels import voxel_keys
+from tests.alignment.identity.painted_room import row
 
 SIDE = 10  # cells of a square mask
 
@@ -29,7 +31,7 @@ def image(masks: dict[int, int]) -> tuple[np.ndarray, np.ndarray, Cells]:
 
 
 def tracks_of(images: list[dict[int, int]]) -> list[list[int]]:
-    cluster = ClusterTracks(0, TrackTable(), check_space=True)
+    cluster = ClusterTracks(0, TrackTable([[row(1, 1), row(2, 2)]]), check_space=True)
     return [cluster.add(*image(masks)).tolist() for masks in images]
 
 
