@@ -178,3 +178,14 @@ def test_a_capture_without_masks_is_refused(tmp_path: Path) -> None:
         bare.append(replace(frame, sources=tuple(sources)))
     with pytest.raises(S3DError, match="no image of the capture has a mask"):
         assigned(tmp_path, bare, [TABLE])
+
+
+def test_masks_of_images_segmented_one_by_one_are_joined(tmp_path: Path) -> None:
+    def fresh(cluster: int, index: int, labels: np.ndarray) -> np.ndarray:
+        return (labels + 10 * index).astype(np.int32)
+
+    frames, truth = capture(tmp_path, [range(0, 18)], fresh)
+    table = [row(entry.id + 10 * index, entry.id) for index in range(18) for entry in TABLE]
+    result = assigned(tmp_path, frames, [table])
+    assert all(len(ids) == 1 for ids in names_of(tmp_path, frames, truth).values())
+    assert len(result.instances) == 4
