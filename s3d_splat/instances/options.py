@@ -33,6 +33,7 @@ class ReliftOptions:
     merge: bool = True  # join clusters that the views agree to see under one mask
     agreement: float = 0.6  # share of one mask that joins two clusters, and under which a cluster is divided
     min_size: int = 5  # Gaussians; a smaller instance is dropped
+    min_labelled: float = 0.33  # of a Gaussian's weight in views with masks; one that lies under fewer masks is no object's
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from scipy.sparse import csr_matrix
 
 from s3d_splat.geometry.neighbours import nearest_neighbours
@@ -24,7 +24,7 @@ def relift(evidence: MaskEvidence, labels: Labels, options: ReliftOptions) -> La
 
     Labels 1..s are the stuff classes that masks show, in ascending order: their masks are known to belong together, so they
     choose no cluster. Things follow. Clusters that no mask chooses vanish, so without masks all is 0. A Gaussian that no
-    mask sees keeps its label.
+    view sees keeps its label; one that views see mostly without a mask has none.
     """
     if len(evidence.view) == 0:
         return np.zeros_like(labels)
@@ -38,7 +38,7 @@ def relift(evidence: MaskEvidence, labels: Labels, options: ReliftOptions) -> La
             current = _join(evidence, current, len(stuff), options)
         choice = mask_choices(evidence, current, stuff, options.min_share)
         current = _vote(evidence, choice, current, options.min_size)
-    return current
+    return np.where(_is_unlabelled(evidence, options.min_labelled), 0, current)
 
 
 def mask_choices(
@@ -93,6 +93,11 @@ def _vote(evidence: MaskEvidence, choice: Int[np.ndarray, " m"], labels: Labels,
         result = np.where(voted, np.asarray(votes.argmax(axis=1)).ravel(), np.where(stands[labels], labels, 0))
         stands &= np.bincount(result, minlength=count) >= min_size
     return np.where(stands[result], result, 0)
+
+
+def _is_unlabelled(evidence: MaskEvidence, min_labelled: float) -> Bool[np.ndarray, " n"]:
+    labelled = np.asarray(evidence.weights.sum(axis=0)).ravel()
+    return (evidence.seen > 0) & (labelled < min_labelled * evidence.seen)
 
 
 def _divide(evidence: MaskEvidence, labels: Labels, stuff: int, options: ReliftOptions) -> Labels:

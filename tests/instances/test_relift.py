@@ -131,3 +131,9 @@ def test_only_mutual_best_partners_join_in_one_round_but_chains_complete() -> No
 def test_without_masks_there_are_no_objects() -> None:
     assert relift(evidence([-1, -1, 0]), np.array([2, 2, 1]), FULL).tolist() == [0, 0, 0]
     assert relift(evidence([]), np.zeros(0, dtype=np.int64), FULL).tolist() == []
+
+
+def test_what_views_see_mostly_without_a_mask_is_no_objects() -> None:
+    """The last Gaussian lies under a mask in one view of four, the third in two; the limit is a third."""
+    masks = evidence([1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 0])
+    assert relift(masks, np.ones(4, dtype=np.int64), PLAIN).tolist() == [1, 1, 1, 0]
