@@ -11,8 +11,9 @@ from scipy.sparse import csr_matrix, triu
 from s3d_splat.alignment.identity.graph import Comparison, joined
 from s3d_splat.alignment.identity.values import View
 
-_THRESHOLD = 0.15  # of what was compared must agree
+_THRESHOLD = 0.2  # of what was compared must agree
 _PIXEL_WEIGHT = 2.0  # masks of one image need no poses to be compared: they count so many times as much
+_BESIDE_WEIGHT = 2.0  # to have been seen side by side counts so many times as much as not to share a cell
 
 
 def objects_of(
@@ -52,7 +53,7 @@ def beside_evidence(views: Sequence[View], tracks: int, frames: int) -> Comparis
     """Tracks seen side by side in at least `frames` images of a view: compared with the smaller one, agreed in nothing."""
     size = track_sizes(views, tracks)
     pairs = np.concatenate([np.zeros((0, 2), np.int64), *(view.beside[view.beside_frames >= frames] for view in views)])
-    return Comparison(pairs, np.zeros(len(pairs)), size[pairs].min(axis=1, initial=np.inf))
+    return Comparison(pairs, np.zeros(len(pairs)), _BESIDE_WEIGHT * size[pairs].min(axis=1, initial=np.inf))
 
 
 def pixel_evidence(first: Int[np.ndarray, " p"], second: Int[np.ndarray, " p"], cells_per_pixel: float) -> Comparison:

@@ -64,7 +64,8 @@ class Reprojection:
         matrix = (intrinsics @ T_other_own[:3]).astype(np.float32)
         x, y, z = matrix[:, :3] @ self._points + matrix[:, 3:]
         scale = 1 / np.maximum(z, 1e-6)  # what is behind the camera lands far outside the image, or has the wrong depth
-        column, row = np.floor(x * scale).astype(np.int32), np.floor(y * scale).astype(np.int32)
+        column = np.floor(np.clip(x * scale, -1, camera.width)).astype(np.int32)
+        row = np.floor(np.clip(y * scale, -1, camera.height)).astype(np.int32)
         # As unsigned numbers negative ones are too large.
         inside = (column.view(np.uint32) < camera.width) & (row.view(np.uint32) < camera.height)
         place = np.flatnonzero(inside)

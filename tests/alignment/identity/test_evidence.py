@@ -40,7 +40,7 @@ def test_side_by_side_is_compared_and_does_not_agree() -> None:
     found = beside_evidence([view((0, 1, 1), (0, 2, 1), (1, 3, 1), (2, 4, 1), beside=pairs)], 3, 2)
     assert found.pair.tolist() == [[0, 1]]
     assert found.agreed.tolist() == [0.0]
-    assert found.compared.tolist() == [1.0]  # track 1 has one cell, track 0 two
+    assert found.compared.tolist() == [2.0]  # twice the one cell of track 1, the smaller
 
 
 def test_masks_of_one_image_count_double() -> None:
