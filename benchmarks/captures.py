@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from s3d_splat.io.readers.registry import read_capture
 
 from s3d_splat.geometry.cameras import opengl_from_opencv
 from s3d_splat.io.atomic import write_json
 from s3d_splat.io.images import read_counts, write_image
+from s3d_splat.io.readers.registry import read_capture
 from s3d_splat.types import CaptureView
 
 CLUSTER, OVERLAP = 100, 10  # images
