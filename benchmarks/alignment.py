@@ -193,13 +193,12 @@ def _needed(data: Path | None) -> Path:
 
 
 def _measured(words: list[object]) -> Row:
-    """Seconds and peak memory of a command in a child process (the largest child so far: call it in ascending order)."""
-    start = time.perf_counter()
+    """Processor time and peak memory of a command in a child process (the largest so far: call it in ascending order)."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     splat(*words)
-    return {
-        "seconds": time.perf_counter() - start,
-        "memory_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3,
-    }
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"cpu_seconds": spent, "memory_mb": after.ru_maxrss / 1e3}
 
 
 def _label_pair(run: Path, source: Path, stem: str) -> tuple[np.ndarray, np.ndarray]:
