@@ -56,16 +56,25 @@ def settle(count: int, meetings: Sequence[Meeting]) -> tuple[tuple[Float[np.ndar
     if kept and count > 1:
         for width in _WIDTHS:
             state = minimise(_problem(count, kept, width), state)
-    edges = []
-    for meeting in meetings:
-        edge = meeting.edge
-        off = float(np.linalg.norm(_errors(state, [meeting])[0] / _SIGMAS)) if edge.accepted else 0.0
-        if off > _REJECTED:
-            edge = dataclasses.replace(
-                edge, accepted=False, reason=f"it contradicts the other edges ({_off(state, meeting)})"
-            )
-        edges.append(edge)
+    edges = [meeting.edge for meeting in meetings]
+    for place in _contradicting(count, state, meetings):
+        reason = f"it contradicts the other edges ({_off(state, meetings[place])})"
+        edges[place] = dataclasses.replace(edges[place], accepted=False, reason=reason)
     return tuple(state), tuple(edges)
+
+
+def _contradicting(count: int, state: Float[np.ndarray, "k 4 4"], meetings: Sequence[Meeting]) -> list[int]:
+    """Places of accepted edges that are too far off, but for those that alone hold clusters together, the nearest first."""
+    accepted = [place for place, meeting in enumerate(meetings) if meeting.edge.accepted]
+    off = {place: float(np.linalg.norm(_errors(state, [meetings[place]])[0] / _SIGMAS)) for place in accepted}
+    group = np.arange(count)
+    rejected = []
+    for place in sorted(accepted, key=lambda place: off[place]):
+        first, second = group[meetings[place].edge.first], group[meetings[place].edge.second]
+        if off[place] > _REJECTED and first == second:
+            rejected.append(place)
+        group[group == second] = first
+    return rejected
 
 
 def _within_drift(count: int, meetings: Sequence[Meeting]) -> list[Meeting]:

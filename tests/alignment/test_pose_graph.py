@@ -70,6 +70,15 @@ def test_many_loops_that_agree_on_something_impossible_do_not_tear_the_chain() -
     np.testing.assert_allclose(np.stack(found), gauges, atol=1e-9)
 
 
+@pytest.mark.parametrize("degrees", [20, 30, 40, 90])
+def test_an_overlap_that_pulls_all_others_away_does_not_tear_them_apart(degrees: float) -> None:
+    """Three clusters share images with each other; at 30 degrees each of the three edges is 5 sigmas from the mean."""
+    turn = exponential(np.array([0, 0, 0, 0, 0, np.deg2rad(degrees), 0]))
+    _, judged = settle(3, [meeting(0, 1, np.eye(4)), meeting(1, 2, np.eye(4)), meeting(0, 2, turn)])
+    assert sum(edge.accepted for edge in judged) >= 2
+    assert all(edge.accepted or edge.reason.startswith("it contradicts") for edge in judged)
+
+
 def test_groups_that_nothing_connects_start_at_the_identity() -> None:
     T = exponential(np.array([1.0, 0, 0, 0, 0, 0, 0]))
     found, _ = settle(4, [meeting(0, 1, T), meeting(2, 3, T)])
