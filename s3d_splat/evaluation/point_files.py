@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 from zipfile import BadZipFile
@@ -115,7 +116,8 @@ def read_arrays(path: Path, names: Collection[str], why: str) -> dict[str, np.nd
         with np.load(path, allow_pickle=False) as file:
             stored = {name.removesuffix(".npy"): name for name in file.files}
             return {name: file[stored[name]] for name in names if name in stored}
-    except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile) as error:  # a bare .npy has no `files`
+    except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile, zlib.error) as error:
+        # AttributeError: a bare .npy has no `files`; zlib.error: the archive is sound, what is packed in it is not
         raise S3DError(f"{path}: it cannot be read ({error})", why=why, fix="write the file again in that format") from error
 
 

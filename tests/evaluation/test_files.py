@@ -252,3 +252,13 @@ def test_misuse_of_panoptic_is_explained(
 def test_unknown_panoptic_protocol(panoptic: tuple[Path, Path]) -> None:
     with pytest.raises(S3DError, match="use one of coco, scene"):
         evaluate_panoptic_files(*panoptic, "scannet")
+
+
+def test_an_archive_with_damaged_content(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.npz"
+    np.savez_compressed(path, instance=np.arange(20_000) % 7)
+    content = bytearray(path.read_bytes())
+    content[80:120] = b"\xff" * 40  # within the packed numbers: the table of the archive stays sound
+    path.write_bytes(content)
+    with pytest.raises(S3DError, match=r"damaged.npz: it cannot be read"):
+        evaluate_instances_files(path, save(tmp_path / "truth.npz", instance=TRUTH), "class-agnostic")
