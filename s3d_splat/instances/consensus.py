@@ -52,11 +52,12 @@ def visible_weights(overlap: Overlap) -> csr_matrix:
 def agreement(overlap: Overlap) -> tuple[Float[np.ndarray, "c c"], Float[np.ndarray, "c c"]]:
     """Agreement (0..1, 0 where no view shows both) of every two clusters, and the weight (pixels) that it rests on."""
     visible = visible_weights(overlap).toarray()
-    shown = visible[overlap.view]
-    weights = overlap.weights.toarray()
-    scaled = np.divide(weights, np.sqrt(shown), out=np.zeros_like(weights), where=weights > 0)
+    entries = overlap.weights.tocoo()
+    shown = visible[overlap.view[entries.row], entries.col]
+    scaled = np.divide(entries.data, np.sqrt(shown), out=np.zeros_like(entries.data), where=entries.data > 0)
+    by_mask = csr_matrix((scaled, (entries.row, entries.col)), shape=entries.shape)  # never dense: masks are many
     together = np.sqrt(visible)
-    shared, same = together.T @ together, scaled.T @ scaled
+    shared, same = together.T @ together, (by_mask.T @ by_mask).toarray()
     return np.divide(same, shared, out=np.zeros_like(same), where=shared > 0), shared
 
 

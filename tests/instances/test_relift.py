@@ -1,7 +1,10 @@
 """Relift and consensus on evidence small enough to follow by hand."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from s3d_splat.instances.consensus import Overlap, agreement, cluster_columns, merged_clusters
 from s3d_splat.instances.options import ReliftOptions
@@ -119,6 +122,20 @@ def test_agreement_by_hand() -> None:
     assert shared == pytest.approx(np.array([[6, 2 * 2**0.5], [2 * 2**0.5, 2]]))
     # With itself: 1 and 1 in the first views, 1/2 in the third, each with weight 2. With the other: 1 and 0.
     assert rates == pytest.approx(np.array([[5 / 6, 1 / 2], [1 / 2, 1]]))
+
+
+def test_memory_of_agreement_does_not_follow_the_number_of_masks_times_clusters() -> None:
+    """40,000 masks over 400 clusters: as a dense matrix alone 128 MB; what is held is 3 numbers a mask, and pairs."""
+    masks, clusters = 40_000, 400
+    rows = np.arange(masks)
+    weights = csr_matrix((np.ones(masks), (rows, rows % clusters)), shape=(masks, clusters))
+    tracemalloc.start()
+    rates, shared = agreement(Overlap(weights, rows // clusters))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rates == pytest.approx(np.eye(clusters))  # a view shows every cluster once, each under a mask of its own
+    assert (shared == masks // clusters).all()
+    assert peak < 50e6
 
 
 def test_only_mutual_best_partners_join_in_one_round_but_chains_complete() -> None:
