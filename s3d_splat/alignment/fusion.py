@@ -63,6 +63,12 @@ def _fuse_images(frames: Sequence[WorldFrame], options: FusionOptions, advance: 
             advance(done + 1, 2 * len(frames))
     table.settle()
     rows = torch.from_numpy(table.rows())
+    if len(rows) == 0:
+        raise S3DError(
+            f"none of the {len(frames)} images with depth has a pixel of {_LEAST_TRUST:.0%} confidence",
+            why="points of the proxy come from depth that is trusted",
+            fix="check the depth images, and confidence/ (uint8, 255 = fully trusted); without confidence/ all depth is",
+        )
     points = rows[:, 1:4] / rows[:, :1]
     after = None if advance is None else lambda done, total: advance(total + done, 2 * total)
     votes = count_votes(points, ranges, table.voxel, after)

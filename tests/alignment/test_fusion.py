@@ -120,6 +120,14 @@ def test_depth_that_agrees_nowhere_is_refused(tmp_path: Path) -> None:
         fuse([first, second], OPTIONS)
 
 
+def test_depth_that_nobody_trusts_is_refused(tmp_path: Path) -> None:
+    depth = room_depth(CAMERAS[0])
+    names = ("a.png", "b.png")
+    frames = [world_frame(source(tmp_path, name, CAMERAS[0], depth, confidence=torch.zeros_like(depth))) for name in names]
+    with pytest.raises(S3DError, match="none of the 2 images with depth has a pixel of 5% confidence"):
+        fuse(frames, OPTIONS)
+
+
 def test_without_depth_images_the_sparse_points_are_the_cloud(tmp_path: Path) -> None:
     """A point that two images see, one that the first sees alone, and one outside its image."""
     points = torch.tensor([[0.03, 0.02, 2.02], [0.52, 0.02, 2.02], [9.0, 0.0, 2.0]])
