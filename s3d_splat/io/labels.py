@@ -14,13 +14,13 @@ MAX_ID = 65535  # masks are uint16
 
 
 def read_json(path: Path, *, why: str, fix: str) -> Any:
-    """The content of a JSON file.
+    """The content of a JSON file; a byte order mark, as Windows writes it, does not count.
 
     Raises:
         S3DError: missing (with `why` and `fix`), not UTF-8, or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise S3DError(f"{path} does not exist", why=why, fix=fix) from None
     except (OSError, ValueError, RecursionError) as error:

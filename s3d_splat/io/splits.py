@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from s3d_splat.errors import S3DError
+from s3d_splat.io.paths import normal_path
 from s3d_splat.types import Split
 
 TEST_EVERY, TEST_OFFSET = 8, 4  # the middle of every eight frames: not the ends of the path, where a view extrapolates
@@ -52,7 +52,7 @@ def _row_split(name: str, written: Any, path: Path) -> Split:
 
 
 def _listed_splits(meta: Mapping[str, Any], names: Sequence[str], path: Path) -> dict[str, Split]:
-    known = {posixpath.normpath(name): name for name in names}
+    known = {normal_path(name): name for name in names}
     listed: dict[str, Split] = {}
     for written, split in _SPLITS.items():
         key = f"{written}_filenames"
@@ -62,7 +62,7 @@ def _listed_splits(meta: Mapping[str, Any], names: Sequence[str], path: Path) ->
                 f"{path}: {key} is no list of names", why="it says which frames are which", fix="correct the list"
             )
         for entry in entries:
-            name = known.get(posixpath.normpath(entry))
+            name = known.get(normal_path(entry))
             if name is None:
                 raise S3DError(f"{path}: {key} names {entry}", why="no frame has that file_path", fix="correct the list")
             if listed.setdefault(name, split) != split:

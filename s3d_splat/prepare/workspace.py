@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from s3d_splat import __version__
 from s3d_splat.errors import S3DError
 from s3d_splat.io.atomic import PARTIAL, unwritable, write_json
+from s3d_splat.io.paths import files_below
 from s3d_splat.prepare.codec import load_value, plain, save_value
 
 log = logging.getLogger("s3d_splat")
@@ -37,7 +38,7 @@ class Workspace:
 
     def __init__(self, folder: Path, fingerprint: str, types: tuple[type, ...]) -> None:
         self._folder, self._types = folder, types
-        self._key = _digest([__version__, fingerprint])
+        self._key = _digest([__version__, str(folder), fingerprint])  # results name their files by the folder
         self._count = 0
         self.seconds: dict[str, float] = {}  # by stage, in whichever call it ran
 
@@ -130,21 +131,12 @@ def capture_fingerprint(capture: Path, without: tuple[Path, ...] = ()) -> str:
 
     Args:
         without: folders inside it that do not count.
+
+    Raises:
+        S3DError: a folder of it cannot be read.
     """
-    rows = []
-    seen = {path.resolve() for path in without}
-    for folder, folders, names in os.walk(capture, followlinks=True):
-        resolved = {name: (Path(folder) / name).resolve() for name in sorted(folders)}
-        folders[:] = [name for name, path in resolved.items() if path not in seen]
-        seen |= set(resolved.values())  # a link back into the capture is not followed for ever
-        for name in sorted(names):
-            path = Path(folder) / name
-            if path.is_file():
-                state = path.stat()
-                rows.append([path.relative_to(capture).as_posix(), state.st_size, state.st_mtime_ns])
-    if capture.is_file():
-        state = capture.stat()
-        rows.append([capture.name, state.st_size, state.st_mtime_ns])
+    files = [capture] if capture.is_file() else files_below(capture, frozenset(path.resolve() for path in without))
+    rows = [[path.relative_to(capture).as_posix(), (state := path.stat()).st_size, state.st_mtime_ns] for path in files]
     return _digest([str(capture.resolve()), rows])
 
 

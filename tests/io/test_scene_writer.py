@@ -1,6 +1,8 @@
 """Writing a scene folder: what nerfstudio needs to see, and that nothing half-written is left."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,6 +114,36 @@ def test_a_scene_is_replaced_on_demand(scene_folder: Path) -> None:
         writer.finish(proxy=proxy, classes=CLASSES, instances=INSTANCES)
     assert [frame.file_path for frame in load_scene(scene_folder).frames] == ["images/9.png"]
     assert [path.name for path in scene_folder.parent.iterdir()] == ["scene"]
+
+
+def test_a_scene_that_cannot_be_replaced_is_kept(scene_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy, rename = load_scene(scene_folder).proxy, os.replace
+
+    def refuse_the_new_one(source: Path, target: Path) -> None:
+        if Path(target) == scene_folder and not Path(source).name.endswith("-old"):
+            raise OSError(errno.EACCES, "Permission denied")
+        rename(source, target)
+
+    with pytest.raises(S3DError, match="cannot write"), SceneWriter(scene_folder, replace=True) as writer:
+        writer.add_frame("9.png", tiny_camera(0), "train", tiny_observation(tiny_camera(0)))
+        monkeypatch.setattr(os, "replace", refuse_the_new_one)
+        writer.finish(proxy=proxy, classes=CLASSES, instances=INSTANCES)
+    assert load_scene(scene_folder).frames[0].file_path == "images/0000.png"
+    assert [path.name for path in scene_folder.parent.iterdir()] == ["scene"]
+
+
+def test_truth_behind_links_is_taken_along(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/0.png").write_bytes(b"1")
+    (tmp_path / "capture/truth").mkdir(parents=True)
+    (tmp_path / "capture/truth/instances").symlink_to("../../kept")
+    (tmp_path / "capture/truth/points.npz").symlink_to("../../kept/0.png")
+    proxy = load_scene(write_tiny_scene(tmp_path / "other")).proxy
+    with SceneWriter(tmp_path / "deep/down/scene") as writer:
+        writer.add_truth_folder(tmp_path / "capture/truth")
+        writer.finish(proxy=proxy, classes=CLASSES, instances=INSTANCES)
+    truth = tmp_path / "deep/down/scene/truth"
+    assert (truth / "instances/0.png").read_bytes() == (truth / "points.npz").read_bytes() == b"1"
 
 
 def test_another_folder_is_never_replaced(tmp_path: Path) -> None:

@@ -78,6 +78,16 @@ def test_stages_are_done_again_only_when_something_before_them_changes(tmp_path:
     assert done[5:] == ["one", "two"]
 
 
+def test_a_folder_that_was_moved_is_not_gone_on_with(tmp_path: Path):
+    """The results name their files by the old folder."""
+    done: list[str] = []
+    (tmp_path / "here").mkdir()
+    run(tmp_path / "here", done)
+    (tmp_path / "here").rename(tmp_path / "there")
+    run(tmp_path / "there", done)
+    assert done == ["one", "two", "one", "two"]
+
+
 def test_a_stage_that_failed_is_begun_anew(tmp_path: Path):
     def fail(files: Path) -> int:
         (files / "half").write_text("half")

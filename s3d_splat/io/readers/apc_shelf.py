@@ -74,7 +74,7 @@ def plain_counts(stored: UInt16[np.ndarray, "h w"]) -> UInt16[np.ndarray, "h w"]
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise S3DError(f"{path} cannot be read", why=str(error), fix="copy the folder again") from error
 
@@ -97,7 +97,9 @@ def _read_sections(text: str, path: Path) -> _Sections:
 
 
 def _section(sections: _Sections, path: Path, *words: str) -> Float[np.ndarray, "_ _"]:
-    found = [matrix for title, matrix in sections.items() if all(word in title for word in words)]
+    """The matrix whose title has these words, whole: frame-1 is not frame-10."""
+    patterns = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)") for word in words]
+    found = [matrix for title, matrix in sections.items() if all(pattern.search(title) for pattern in patterns)]
     if not found:
         raise S3DError(f"{path} lacks '{' '.join(words)}'", why="it holds the cameras", fix="copy the folder again")
     return found[0]

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from s3d_splat.io.paths import files_below
+
 SUFFIXES = (".png", ".jpg", ".jpeg")  # in upper case as well
 
 
@@ -24,13 +26,16 @@ def is_image(name: str) -> bool:
 
 
 def find_images(folder: Path) -> list[str]:
-    """The images below a folder, relative to it with slashes, in natural order; hidden folders are passed over."""
-    found = []
-    for path in folder.rglob("*") if folder.is_dir() else ():
-        relative = path.relative_to(folder)
-        if is_image(path.name) and path.is_file() and not any(part.startswith(".") for part in relative.parts):
-            found.append(relative.as_posix())
-    return sorted(found, key=natural_key)
+    """The images below a folder, relative to it with slashes, in natural order.
+
+    Links to folders are followed; hidden folders are passed over.
+
+    Raises:
+        S3DError: a folder cannot be read.
+    """
+    below = (path.relative_to(folder) for path in files_below(folder))
+    found = [path for path in below if is_image(path.name) and not any(part.startswith(".") for part in path.parts)]
+    return sorted((path.as_posix() for path in found), key=natural_key)
 
 
 def scene_names(paths: Sequence[str]) -> dict[str, str]:

@@ -132,10 +132,11 @@ def _calibration(folder: Path) -> RgbdCalibration:
 
 def _read_listing(path: Path, columns: int) -> _Listing:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
         raise S3DError(f"{path} cannot be read", why=str(error), fix="copy the sequence again") from error
-    rows = [line.replace(",", " ").split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    split = (line.replace(",", " ").split() for line in lines if not line.lstrip().startswith("#"))
+    rows = [row for row in split if row]
     try:
         times = np.array([float(row[0]) for row in rows])
         ordered = np.argsort(times, kind="stable")

@@ -48,6 +48,14 @@ def test_names_that_do_not_fit_are_not_used(tmp_path: Path, header: str) -> None
     assert [row.name for row in capture.classes] == ["object"]
 
 
+def test_a_frame_is_not_taken_for_one_whose_name_goes_on(tmp_path: Path) -> None:
+    """frame-00000 has no pose of its own: that of frame-000000 is another's."""
+    write_apc_shelf(tmp_path / "c")
+    (tmp_path / "c/frame-000000.color.png").rename(tmp_path / "c/frame-00000.color.png")
+    with pytest.raises(S3DError, match="lacks 'camera-to-world for frame-00000'"):
+        read(tmp_path / "c")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

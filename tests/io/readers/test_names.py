@@ -19,6 +19,15 @@ def test_only_images_are_found(tmp_path: Path) -> None:
     assert find_images(tmp_path / "nowhere") == []
 
 
+def test_links_to_folders_are_followed(tmp_path: Path) -> None:
+    for name in ("elsewhere/1.png", "elsewhere/.thumbs/1.png", "images/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for link, target in (("left", "../elsewhere"), ("right", "../elsewhere"), ("loop", "../images"), ("gone", "../no")):
+        (tmp_path / "images" / link).symlink_to(target)
+    assert find_images(tmp_path / "images") == ["2.png", "left/1.png", "right/1.png"]
+
+
 def test_names_are_kept() -> None:
     assert scene_names(["images/1.JPG", "images/2.jpeg"]) == {"images/1.JPG": "1.JPG", "images/2.jpeg": "2.jpeg"}
     assert scene_names(["rgb/a/1.png", "rgb/a/2.png"]) == {"rgb/a/1.png": "1.png", "rgb/a/2.png": "2.png"}

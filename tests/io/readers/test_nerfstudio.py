@@ -105,6 +105,10 @@ def test_an_id_that_the_table_lacks(folder: Path) -> None:
         (lambda meta: meta["frames"][2]["transform_matrix"][0].__setitem__(3, float("nan")), "frame 2 .* is not finite"),
         (lambda meta: meta["frames"][2]["transform_matrix"][0].__setitem__(0, 2.0), "frame 2 .* is not rigid"),
         (lambda meta: meta["frames"].append(meta["frames"][0]), "images/0000.png is there twice"),
+        (
+            lambda meta: meta["frames"].append(meta["frames"][0] | {"file_path": "./images/0000.png"}),
+            "images/0000.png is there twice",
+        ),
         (lambda meta: meta.update(fl_x=-1.0), "focal length -1.0"),
         (lambda meta: meta.update(camera_model="OPENCV_FISHEYE"), "camera model OPENCV_FISHEYE"),
         (lambda meta: meta["frames"][0].update(depth_file_path="depth/9.png"), "0000.png: .*9.png does not exist"),
@@ -116,6 +120,15 @@ def test_what_is_wrong_is_named(folder: Path, edit: Any, message: str) -> None:
     change(folder, edit)
     with pytest.raises(S3DError, match=message):
         read(folder)
+
+
+def test_paths_as_windows_writes_them(folder: Path) -> None:
+    before = read(folder)
+    text = (folder / "transforms.json").read_text().replace("images/", r"images\\").replace("\n", "\r\n")
+    (folder / "transforms.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    capture = read(folder)
+    assert capture.names == before.names
+    assert [view.split for view in capture.clusters[0].views] == [view.split for view in before.clusters[0].views]
 
 
 def test_names_in_several_folders(folder: Path) -> None:

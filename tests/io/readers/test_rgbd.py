@@ -182,6 +182,15 @@ def write_freiburg(folder: Path, image: np.ndarray) -> None:
     (folder / "groundtruth.txt").write_text("1.01 0 0 0 0 0 0.6 0.8")
 
 
+def test_tum_listings_with_marks_and_empty_rows(tmp_path: Path) -> None:
+    """A byte order mark, Windows' ends of line, a row of nothing but a comma."""
+    write_tum(tmp_path / "c")
+    before = TumReader().read(tmp_path / "c", tmp_path / "work").names
+    path = tmp_path / "c/rgb.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b",\r\n")
+    assert TumReader().read(tmp_path / "c", tmp_path / "work").names == before
+
+
 def test_freiburg3_is_a_pinhole_camera(tmp_path: Path) -> None:
     folder = tmp_path / "rgbd_dataset_freiburg3_office"
     write_freiburg(folder, np.zeros((480, 640, 3), dtype=np.uint8))
