@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 Split = Literal["train", "test"]
@@ -61,17 +61,22 @@ class Frame:
     lens: Lens | None  # None: the stored images are free of distortion
     depth_scale: float = 0.001  # metres for one count of the depth image
     confidence_path: Path | None = None  # uint8 image, 255 = the depth can be trusted fully
+    mask_path: Path | None = None  # uint8 image, 0 = the pixel counts for nothing (nerfstudio's masks); None: all count
 
 
 @dataclass(frozen=True)
 class Observation:
-    """The pixels of one frame, undistorted, all of the size of the frame's camera."""
+    """The pixels of one frame, undistorted, all of the size of the frame's camera.
+
+    Where the mask is False nothing is known: depth and labels are 0 there, and the colours mean nothing.
+    """
 
     image: UInt8[Tensor, "h w 3"]
     depth: Float[Tensor, "h w"] | None  # metres along z, 0 = none
     instances: Int[Tensor, "h w"] | None  # int32, 0 = unlabelled
     semantics: Int[Tensor, "h w"] | None  # int32, 0 = unlabelled
     confidence: Float[Tensor, "h w"] | None = None  # of the depth, 0..1; None: nobody judged it
+    mask: Bool[Tensor, "h w"] | None = None  # the pixels that count; None: all of them
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,7 @@ class CaptureView:
     depth_scale: float = 0.001  # units of the cluster's gauge for one count of the depth image
     confidence_path: Path | None = None
     instance_path: Path | None = None  # ids mean nothing outside the cluster
+    mask_path: Path | None = None  # uint8 image, 0 = the pixel counts for nothing; None: all count
 
 
 @dataclass(frozen=True)

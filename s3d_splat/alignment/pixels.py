@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from torch import Tensor
 
 from s3d_splat.alignment.values import Source, WorldFrame
+from s3d_splat.io import observations
 from s3d_splat.io.observations import load_colours, load_confidence, load_depth, load_labels
 from s3d_splat.types import Camera, SparseDepth
 
@@ -27,6 +28,21 @@ def load_image(frame: WorldFrame) -> UInt8[Tensor, "h w 3"]:
     """
     first = frame.sources[0].frame
     return _seen_by(load_colours(first), first.camera, frame.camera)
+
+
+def load_mask(frame: WorldFrame) -> Bool[Tensor, "h w"] | None:
+    """The pixels of a frame that count, by the masks of all its sources; None if all do.
+
+    Raises:
+        S3DError: a file is missing, unreadable, or of another size than the camera.
+    """
+    counted = None
+    for source in frame.sources:
+        mask = observations.load_mask(source.frame)
+        if mask is not None:
+            seen = _seen_by(mask, source.frame.camera, frame.camera)
+            counted = seen if counted is None else counted & seen
+    return counted
 
 
 def load_masks(frame: WorldFrame) -> tuple[Int[Tensor, "h w"] | None, ...]:

@@ -12,7 +12,7 @@ from PIL import Image
 from s3d_splat.errors import S3DError
 from s3d_splat.io.atomic import replacing
 
-Content = Literal["image", "depth", "instances", "semantics", "confidence"]
+Content = Literal["image", "depth", "instances", "semantics", "confidence", "mask"]
 
 # Pillow names 16-bit grey "I" in older versions and "I;16" in newer ones. Labels may be 8-bit, depths may not.
 MODES: dict[Content, tuple[str, ...]] = {
@@ -21,6 +21,7 @@ MODES: dict[Content, tuple[str, ...]] = {
     "instances": ("I;16", "I;16B", "I", "L"),
     "semantics": ("I;16", "I;16B", "I", "L"),
     "confidence": ("L",),
+    "mask": ("L", "1"),
 }
 _WANTED: dict[Content, str] = {
     "image": "an 8-bit RGB or grey image",
@@ -28,6 +29,7 @@ _WANTED: dict[Content, str] = {
     "instances": "a 16-bit grey PNG of ids (uint16, 0 = unlabelled)",
     "semantics": "a 16-bit grey PNG of class ids (uint16, 0 = unlabelled)",
     "confidence": "an 8-bit grey image (255 = the depth can be trusted fully)",
+    "mask": "an 8-bit grey image (0 = ignore the pixel, 255 = use it)",
 }
 
 
@@ -64,6 +66,20 @@ def check_image_body(path: Path, content: Content, *, where: str) -> None:
     with _opened(path, content, where) as image:
         image.draft("L", (image.width // 8, image.height // 8))  # JPEG: every bit is read, but few pixels are made
         _decode(image, path, content, where)
+
+
+def check_mask_body(path: Path, *, where: str) -> None:
+    """Decode a mask and check that it leaves something.
+
+    Raises:
+        S3DError: the file ends early or is damaged, or every pixel is 0.
+    """
+    if not read_counts(path, "mask", where=where).any():
+        raise S3DError(
+            f"{where}: {path} is 0 everywhere",
+            why="0 means that a pixel counts for nothing, so the whole image says nothing",
+            fix="write 255 where the image may be used, or leave the image out",
+        )
 
 
 def image_size(path: Path, *, where: str) -> tuple[int, int]:

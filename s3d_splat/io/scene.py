@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from s3d_splat.errors import S3DError
-from s3d_splat.io.images import Content, check_image_body, check_image_file, read_counts
+from s3d_splat.io.images import Content, check_image_body, check_image_file, check_mask_body, read_counts
 from s3d_splat.io.labels import MAX_ID, check_classes, classes_of, read_classes, read_instances
 from s3d_splat.io.ply import read_proxy
 from s3d_splat.io.transforms import frame_label, read_transforms
@@ -80,6 +80,7 @@ def files_of(frame: Frame) -> dict[Content, Path]:
         "depth": frame.depth_path,
         "instances": frame.instance_path,
         "semantics": frame.semantic_path,
+        "mask": frame.mask_path,
     }
     return {content: path for content, path in named.items() if path is not None}
 
@@ -117,7 +118,9 @@ def _check_headers(index: int, frame: Frame) -> None:
 def _check_bodies(index: int, frame: Frame) -> None:
     where = frame_label(index, frame.file_path)
     for content, path in files_of(frame).items():
-        if content in ("image", "depth") or frame.split == "test":  # the other masks are decoded for their ids
+        if content == "mask":
+            check_mask_body(path, where=where)
+        elif content in ("image", "depth") or frame.split == "test":  # labels of train frames are decoded for their ids
             check_image_body(path, content, where=where)
 
 

@@ -12,13 +12,12 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.atomic import PARTIAL, replacing, unwritable, write_json, write_npz, write_text
 from s3d_splat.io.images import write_image
-from s3d_splat.io.paths import files_below
 from s3d_splat.io.ply import write_proxy
 from s3d_splat.io.results import write_depth_png, write_id_png
 from s3d_splat.io.transforms import frame_name
@@ -42,6 +41,8 @@ class FrameLayers:
     depth: Float[Tensor, "h w"] | None = None  # metres along z, 0 = none; over 65.535 m is written as none
     instances: Int[Tensor, "h w"] | None = None  # 0 = unlabelled
     semantics: Int[Tensor, "h w"] | None = None  # class ids, 0 = unlabelled
+    mask: Bool[Tensor, "h w"] | None = None  # the pixels that count; None: all of them
+    mask_name: str | None = None  # of the mask's file, without suffix: frames of one name share it; None: the frame's own
 
 
 class SceneWriter:
@@ -82,8 +83,21 @@ class SceneWriter:
             pixels: all of the size of the camera; depths over 65.535 m are written as none.
             lens: the camera that took the image, if it is not free of distortion.
         """
-        write_image(self._partial / "images" / name, pixels.image.cpu().numpy())
-        layers = FrameLayers(pixels.depth, pixels.instances, pixels.semantics)
+        layers = FrameLayers(pixels.depth, pixels.instances, pixels.semantics, pixels.mask)
+        self.add_image(name, camera, split, pixels.image, layers, lens=lens)
+
+    def add_image(
+        self,
+        name: str,
+        camera: Camera,
+        split: Split,
+        image: UInt8[Tensor, "h w 3"],
+        layers: FrameLayers,
+        *,
+        lens: Lens | None = None,
+    ) -> None:
+        """As `add_frame`, with the layers apart from the image."""
+        write_image(self._partial / "images" / name, image.cpu().numpy())
         self._add_row(name, camera, split, layers, lens)
 
     def add_image_file(self, image: Path, name: str, camera: Camera, split: Split, layers: FrameLayers) -> None:
@@ -113,7 +127,7 @@ class SceneWriter:
         """
         target = self._partial / "truth"
         try:
-            for path in files_below(folder):
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 place = target / path.relative_to(folder)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 _link_or_copy(path, place)
@@ -167,6 +181,11 @@ def _write_layers(folder: Path, name: str, given: FrameLayers) -> dict[str, str]
             write = write_depth_png if kind == "depth" else write_id_png
             write(folder / path, values)
             written[key] = path
+    if given.mask is not None:
+        path = f"masks/{given.mask_name or frame_name(f'images/{name}')}.png"
+        if given.mask_name is None or not (folder / path).exists():
+            write_image(folder / path, given.mask.cpu().numpy().astype(np.uint8) * np.uint8(255))
+        written["mask_path"] = path
     return written
 
 
@@ -185,7 +204,7 @@ def _write_truth_points(path: Path, points: TruthPoints) -> None:
 
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
-        os.link(source.resolve(), target)  # a link of a link would point from another place
+        os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
 
@@ -214,7 +233,5 @@ def _move_into_place(partial: Path, folder: Path) -> None:
             os.replace(folder, old)
         os.replace(partial, folder)
     except OSError as error:
-        if old.exists():
-            os.replace(old, folder)
         raise unwritable(folder, error) from error
     shutil.rmtree(old, ignore_errors=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from s3d_splat.errors import S3DError
-from s3d_splat.io.images import Content, check_image_body, check_image_file, read_counts
+from s3d_splat.io.images import Content, check_image_body, check_image_file, check_mask_body, read_counts
 from s3d_splat.io.labels import MAX_ID, check_classes, classes_of, read_classes, read_instances
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.types import CaptureCluster, CaptureView, ClassInfo, InstanceInfo
@@ -109,6 +109,7 @@ def _files_of(view: CaptureView, where: str, ids: frozenset[int]) -> list[_File]
         (view.depth_path, "depth"),
         (view.confidence_path, "confidence"),
         (view.instance_path, "instances"),
+        (view.mask_path, "mask"),
     ]
     return [_File(path, content, view.width, view.height, where, ids) for path, content in paths if path is not None]
 
@@ -121,6 +122,9 @@ def _check(file: _File) -> None:
             fix="add the file, or take its name out of the capture",
         )
     check_image_file(file.path, file.content, file.width, file.height, where=file.where)
+    if file.content == "mask":
+        check_mask_body(file.path, where=file.where)
+        return
     if file.content != "instances":
         check_image_body(file.path, file.content, where=file.where)
         return

@@ -9,7 +9,6 @@ from typing import Any
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.intrinsics import read_camera, read_depth_scale
-from s3d_splat.io.paths import normal_path
 from s3d_splat.io.ply import read_proxy
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files, check_images_left, read_tables
@@ -34,8 +33,7 @@ class NerfstudioReader:
     def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
         """Read the images in natural order of their names; every frame needs a pose."""
         path = folder / "transforms.json"
-        meta, written = read_rows(path)
-        paths = [normal_path(file_path) for file_path in written]
+        meta, paths = read_rows(path)
         _check_once(paths, path)
         splits = frame_splits(meta, paths, path) if _has_splits(meta) else {}
         there = _present(folder, paths)
@@ -73,7 +71,7 @@ def _view(folder: Path, meta: Mapping[str, Any], index: int, name: str, split: S
         )
     files = {
         key: None if row.get(key) is None else inside(folder, row[key], f"{where}: {key}")
-        for key in ("depth_file_path", "instance_file_path")
+        for key in ("depth_file_path", "instance_file_path", "mask_path")
     }
     return CaptureView(
         name=name,
@@ -86,6 +84,7 @@ def _view(folder: Path, meta: Mapping[str, Any], index: int, name: str, split: S
         depth_path=files["depth_file_path"],
         depth_scale=read_depth_scale(meta, row, "depth_unit_scale_factor", where, default=0.001),
         instance_path=files["instance_file_path"],
+        mask_path=files["mask_path"],
     )
 
 

@@ -1,9 +1,10 @@
 """A raw capture: `images/`, with what is known of them in `capture.json` or in `clusters/<k>/`.
 
 `capture.json` is {"intrinsics": {fl_x fl_y cx cy [w h k1 k2 p1 p2]}, "frames": [{"file_path", optional depth_file_path,
-transform_matrix (OpenGL axes), split}], optional "depth_scale" (units of the poses for one count, 0.001 unless given)}. A
-cluster's `transforms.json` has the same keys at its top and in its frames; any frame may lack its pose. Its other files are
-found by the name of the image: `depth/NAME.png`, `confidence/NAME.png`, `instances/NAME.png`, `instances.json`.
+mask_path, transform_matrix (OpenGL axes), split}], optional "depth_scale" (units of the poses for one count, 0.001 unless
+given)}. A cluster's `transforms.json` has the same keys at its top and in its frames; any frame may lack its pose. Its other
+files are found by the name of the image: `depth/NAME.png`, `confidence/NAME.png`, `instances/NAME.png`, `masks/NAME.png`
+(0 = ignore the pixel), `instances.json`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from s3d_splat.types import Capture, CaptureCluster, CaptureView, ClassInfo
 
 _LOG = logging.getLogger("s3d_splat")
 _MILLIMETRE = 0.001
-_LAYERS = ("depth", "confidence", "instances")
+_LAYERS = ("depth", "confidence", "instances", "masks")
 
 
 class RawReader:
@@ -107,10 +108,13 @@ def _one_cluster(folder: Path, meta: Mapping[str, Any], names: Mapping[str, str]
     for image, name in names.items():
         row = rows.get(image, {})
         where = f"{path}: {image}"
-        written = row.get("depth_file_path")
-        depth = None if written is None else inside(folder, written, f"{where}: depth_file_path")
+        named = {"depth": "depth_file_path", "mask": "mask_path"}
+        files = {
+            layer: None if row.get(key) is None else inside(folder, row[key], f"{where}: {key}")
+            for layer, key in named.items()
+        }
         scale = read_depth_scale(meta, row, "depth_scale", where, default=_MILLIMETRE)
-        views.append(_view(folder / image, name, meta, row, where, {"depth": depth}, scale))
+        views.append(_view(folder / image, name, meta, row, where, files, scale))
     return CaptureCluster(tuple(views))
 
 
@@ -188,4 +192,5 @@ def _view(
         depth_scale=depth_scale,
         confidence_path=files.get("confidence"),
         instance_path=files.get("instances"),
+        mask_path=files.get("masks") or files.get("mask"),
     )

@@ -11,6 +11,7 @@ import pycolmap
 import torch
 
 from s3d_splat.priors.geometry.base import Load
+from s3d_splat.priors.geometry.features import Sighting
 from s3d_splat.priors.geometry.frames import frame_of
 from s3d_splat.types import CaptureView, Frame, Lens
 
@@ -23,6 +24,16 @@ def searched(view: CaptureView) -> Frame:
     lens = view.lens or Lens(guess, guess, view.width / 2, view.height / 2, 0.0, 0.0, 0.0, 0.0)
     frame = frame_of(view, lens, torch.eye(4, dtype=torch.float64))
     return replace(frame, depth_path=None, instance_path=None, confidence_path=None)
+
+
+def sighting(frame: Frame, load: Load) -> Sighting:
+    """The pixels of a frame, and those that features may lie in.
+
+    Raises:
+        S3DError: the image or its mask cannot be read.
+    """
+    seen = load(frame)
+    return seen.image.numpy(), None if seen.mask is None else seen.mask.numpy()
 
 
 def cameras_of(views: Sequence[CaptureView], frames: Sequence[Frame], load: Load) -> list[Any]:

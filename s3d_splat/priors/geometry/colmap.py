@@ -71,7 +71,7 @@ class ColmapGeometry:
         )
 
     def _search(self, views: Sequence[CaptureView], work: Path, load: Load, steps: _Steps) -> SparseModel:
-        from s3d_splat.priors.geometry.cameras import cameras_of, searched
+        from s3d_splat.priors.geometry.cameras import cameras_of, searched, sighting
         from s3d_splat.priors.geometry.mapping import map_images
 
         seen = [searched(view) for view in views]
@@ -84,7 +84,7 @@ class ColmapGeometry:
                 folder,
                 cameras,
                 is_known,
-                lambda index: load(seen[index]).image.numpy(),
+                lambda index: sighting(seen[index], load),
                 self._options,
                 lambda share: steps.at(_SEARCH_SHARE * share),
             )
@@ -145,8 +145,12 @@ def _fingerprint(views: Sequence[CaptureView], options: ColmapOptions) -> str:
     for view in views:
         changed = os.stat(view.image_path) if view.image_path.exists() else None  # the loader says which file is missing
         state = None if changed is None else (changed.st_size, changed.st_mtime_ns)
-        text.append(repr((view.name, view.width, view.height, view.lens, state)))
+        text.append(repr((view.name, view.width, view.height, view.lens, state, _mask_state(view.mask_path))))
     return hashlib.sha256("\n".join(text).encode()).hexdigest()
+
+
+def _mask_state(path: Path | None) -> str | None:
+    return None if path is None or not path.exists() else hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _report(views: Sequence[CaptureView], model: SparseModel, where: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import PIL.Image  # noqa: F401 before pycolmap, which brings a zlib that Pillow must not bind to: writing a PNG would crash
 import pycolmap
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from s3d_splat.priors.geometry.options import ColmapOptions
 
@@ -22,6 +22,7 @@ PREVIEW = 128  # features of an image that tell whether it looks like another
 _PATIENCE = 4  # images that wait, extracted, for the database
 
 Pixels = UInt8[np.ndarray, "h w 3"]
+Sighting = tuple[Pixels, Bool[np.ndarray, "h w"] | None]  # an image, and its pixels that count (None: all)
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class SiftExtractor:
         self._options = options
         self._local = threading.local()
 
-    def extract(self, image: Pixels) -> Features:
-        """Features of an image, the largest first."""
+    def extract(self, image: Pixels, mask: Bool[np.ndarray, "h w"] | None = None) -> Features:
+        """Features of an image, the largest first; those whose middle the mask leaves out are left out."""
         import cv2
 
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -56,6 +57,9 @@ class SiftExtractor:
         keypoints[:, :2] *= ratio
         keypoints[:, 2] *= ratio.mean()
         order = np.argsort(-keypoints[:, 2], kind="stable")
+        if mask is not None:
+            column, row = keypoints[order, :2].astype(np.int64).T
+            order = order[mask[row.clip(0, height - 1), column.clip(0, width - 1)]]
         return Features(np.ascontiguousarray(keypoints[order]), np.ascontiguousarray(descriptors.data[order]))
 
     def _extractor(self, *, fine: bool) -> Any:
@@ -71,12 +75,12 @@ class SiftExtractor:
 
 
 def extracted(
-    count: int, read: Callable[[int], Pixels], extractor: SiftExtractor, threads: int
+    count: int, read: Callable[[int], Sighting], extractor: SiftExtractor, threads: int
 ) -> Iterator[tuple[int, Features]]:
     """The features of images 0..count-1 in order, while others are being searched; few images are in memory at once."""
 
     def job(index: int) -> Features:
-        return extractor.extract(read(index))
+        return extractor.extract(*read(index))
 
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, count, _PATIENCE):

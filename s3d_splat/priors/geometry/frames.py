@@ -28,4 +28,5 @@ def frame_of(view: CaptureView, lens: Lens, T_cluster_camera: Float[Tensor, "4 4
         lens=lens if bends else None,
         depth_scale=view.depth_scale,
         confidence_path=view.confidence_path,
+        mask_path=view.mask_path,
     )

@@ -14,7 +14,7 @@ import numpy as np
 import PIL.Image  # noqa: F401 before pycolmap: see features.py
 import pycolmap
 
-from s3d_splat.priors.geometry.features import Pixels, SiftExtractor, extracted, fill_database, name_of
+from s3d_splat.priors.geometry.features import SiftExtractor, Sighting, extracted, fill_database, name_of
 from s3d_splat.priors.geometry.options import ColmapOptions
 from s3d_splat.priors.geometry.pairs import candidate_pairs
 from s3d_splat.priors.geometry.sparse_model import SparseModel
@@ -30,7 +30,7 @@ def map_images(
     folder: Path,
     cameras: Sequence[Any],
     is_known: Sequence[bool],
-    read: Callable[[int], Pixels],
+    read: Callable[[int], Sighting],
     options: ColmapOptions,
     report: Report,
 ) -> SparseModel | None:
@@ -40,7 +40,7 @@ def map_images(
         folder: an empty one, for the database.
         cameras: one pycolmap.Camera for each image; images of one camera share the object. Its parameters are the start.
         is_known: which cameras are kept as they are.
-        read: gives the pixels of an image by its number.
+        read: gives the pixels of an image and its mask by its number.
     """
     count = len(cameras)
     database = folder / "database.db"
