@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, Shaped, UInt8
 from nerfstudio.data.datamanagers.full_images_datamanager import FullImageDatamanager
 from nerfstudio.data.dataparsers.base_dataparser import DataparserOutputs
 from nerfstudio.data.datasets.base_dataset import InputDataset
@@ -18,7 +18,7 @@ from nerfstudio_plugin.config import SceneDataManagerConfig
 from nerfstudio_plugin.dataparser import SceneDataParser
 from nerfstudio_plugin.dataparser_config import SceneDataParserConfig
 from s3d_splat.errors import S3DError
-from s3d_splat.io.observations import load_observation
+from s3d_splat.io.observations import load_mask, load_observation
 from s3d_splat.types import Frame, Scene
 
 
@@ -32,11 +32,21 @@ class SceneDataset(InputDataset):
 
     def get_numpy_image(self, image_idx: int) -> UInt8[np.ndarray, "h w 3"]:
         """The colours of one frame, at the data set's scale."""
-        image = load_observation(self.frames[image_idx]).image.numpy()
+        return self._scaled(load_observation(self.frames[image_idx]).image.numpy(), Image.Resampling.BILINEAR)
+
+    def get_metadata(self, data: dict[str, Any]) -> dict[str, Bool[torch.Tensor, "h w 1"]]:
+        """The mask of one frame (`mask`, False = ignore), at the data set's scale; nothing for frames without."""
+        mask = load_mask(self.frames[data["image_idx"]])
+        if mask is None:
+            return {}
+        scaled = self._scaled(mask.numpy().astype(np.uint8), Image.Resampling.NEAREST)
+        return {"mask": torch.from_numpy(scaled > 0)[..., None]}
+
+    def _scaled(self, pixels: Shaped[np.ndarray, "h w *c"], sampling: Image.Resampling) -> Shaped[np.ndarray, "H W *c"]:
         if self.scale_factor == 1.0:
-            return image
-        height, width = (int(size * self.scale_factor) for size in image.shape[:2])
-        return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+            return pixels
+        height, width = (int(size * self.scale_factor) for size in pixels.shape[:2])
+        return np.asarray(Image.fromarray(pixels).resize((width, height), sampling))
 
 
 class SceneDataManager(FullImageDatamanager[SceneDataset]):

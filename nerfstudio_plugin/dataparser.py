@@ -37,9 +37,11 @@ class SceneDataParser(DataParser):
         """`split` is nerfstudio's: train, val or test; a scene's test frames serve as val too."""
         frames = frames_of(self.scene, "train" if split == "train" else "test")
         points = self.scene.proxy.points
+        masks = [frame.mask_path for frame in frames if frame.mask_path is not None]
         return DataparserOutputs(
             image_filenames=[frame.image_path for frame in frames],
             cameras=stored_cameras(frames),
+            mask_filenames=masks if masks and len(masks) == len(frames) else None,
             scene_box=SceneBox(aabb=torch.stack([points.amin(0), points.amax(0)]).float()),
             metadata={"frames": frames},
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from nerfstudio.cameras.cameras import Cameras
 from nerfstudio.data.scene_box import OrientedBox
 from nerfstudio.models.base_model import Model
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nerfstudio_plugin.cameras import from_nerfstudio
 from nerfstudio_plugin.config import SplatModelConfig
 from s3d_splat.errors import S3DError
-from s3d_splat.metrics.image import psnr, ssim
+from s3d_splat.metrics.image import ImageQuality
 from s3d_splat.panoptic.features import feature_basis, feature_picture
 from s3d_splat.panoptic.palette import instance_picture, panoptic_picture
 from s3d_splat.panoptic.render import render_panoptic
@@ -103,15 +103,16 @@ class SplatModel(Model):
 
     def get_loss_dict(self, outputs: Outputs, batch: Batch, metrics_dict: Any = None) -> dict[str, Tensor]:
         """The image loss that training has, on one evaluation image."""
-        dssim = self.config.training.weights.dssim
-        return {"image": image_loss(outputs["rgb"], batch["image"][..., :3].to(outputs["rgb"]), dssim)}
+        truth = batch["image"][..., :3].to(outputs["rgb"])
+        return {"image": image_loss(outputs["rgb"], truth, self.config.training.weights.dssim, _mask(batch, outputs))}
 
     def get_image_metrics_and_images(self, outputs: Outputs, batch: Batch) -> tuple[dict[str, float], Outputs]:
-        """PSNR and SSIM of a rendered image, and pictures of it: beside the photograph, and what the model sees in it."""
+        """PSNR and SSIM of the pixels that count, and pictures: beside the photograph, and what the model sees in it."""
         truth = batch["image"][..., :3].to(outputs["rgb"])
         images = {"img": torch.cat([truth, outputs["rgb"]], dim=1)}
         images |= {name: outputs[name] for name in ("panoptic", "instances", "features") if name in outputs}
-        return {"psnr": psnr(outputs["rgb"], truth), "ssim": ssim(outputs["rgb"], truth)}, images
+        quality = ImageQuality().update(outputs["rgb"], truth, _mask(batch, outputs))
+        return {name: value for name, value in quality.items() if value is not None}, images
 
     def _gaussians(self, camera: Camera, box: OrientedBox | None) -> Gaussians:
         if self.field is None:
@@ -125,3 +126,8 @@ class SplatModel(Model):
             return gaussians
         inside = box.within(gaussians.means)
         return dataclasses.replace(gaussians, opacities=gaussians.opacities * inside)
+
+
+def _mask(batch: Batch, outputs: Outputs) -> Bool[Tensor, "h w"] | None:
+    """The pixels of a batch that count; None if all do."""
+    return batch["mask"][..., 0].to(outputs["rgb"].device) if "mask" in batch else None

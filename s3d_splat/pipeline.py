@@ -279,7 +279,7 @@ def _cameras(scene: Scene, views: RenderSet, path_frames: int) -> dict[str, Came
 def _masked_view(frame: Frame) -> MaskedView:
     observed = load_observation(frame)
     assert observed.instances is not None
-    return MaskedView(frame.camera, observed.instances, observed.semantics)
+    return MaskedView(frame.camera, observed.instances, observed.semantics, observed.mask)
 
 
 @torch.no_grad()

@@ -85,8 +85,9 @@ def evaluate_run(
 
 
 def _image_metrics(run: RunFolder, scene: Scene) -> tuple[dict[str, float | None], PerImage]:
-    """`psnr` and `ssim` over the test frames, and of each."""
+    """`psnr` and `ssim` over the pixels of the test frames that count, `masked_share` of the others, and both of each."""
     quality, per_image = ImageQuality(), PerImage()
+    pixels = masked = 0
     for frame in frames_of(scene, "test"):
         name = frame_name(frame.file_path)
         path = run.renders("test", "colour") / f"{name}.png"
@@ -98,8 +99,11 @@ def _image_metrics(run: RunFolder, scene: Scene) -> tuple[dict[str, float | None
             )
         check_image_file(path, "image", frame.camera.width, frame.camera.height, where=frame.file_path)
         rendered = _unit(torch.from_numpy(read_colours(path, where=frame.file_path)))
-        per_image[name] = {**quality.update(rendered, _unit(load_observation(frame).image))}
-    return quality.compute(), per_image
+        observed = load_observation(frame)
+        left_out = 0 if observed.mask is None else int((~observed.mask).sum())
+        pixels, masked = pixels + observed.image[..., 0].numel(), masked + left_out
+        per_image[name] = {**quality.update(rendered, _unit(observed.image), observed.mask)}
+    return {**quality.compute(), "masked_share": masked / max(pixels, 1)}, per_image
 
 
 def _panoptic_metrics(run: RunFolder, truth: WrittenTruth) -> tuple[dict[str, Any], dict[str, float | None]]:

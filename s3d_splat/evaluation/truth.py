@@ -72,7 +72,8 @@ def write_test_truth(scene: Scene, folder: Path) -> WrittenTruth:
     Labels come from `truth/semantics` and `truth/instances` of the scene, each where that folder is there (its images are
     free of distortion), else from the scene's own masks of the test frames. Instance masks of the scene in which no thing
     keeps its id from one test frame to another say nothing about identity: then there are no true instances. A frame that
-    lacks a kind of label which other frames have is left out. What the folder held before is removed.
+    lacks a kind of label which other frames have is left out. Pixels that its mask leaves out are void. What the folder held
+    before is removed.
 
     Raises:
         S3DError: a mask is missing its table, unreadable, or of another size than the camera.
@@ -114,8 +115,15 @@ def _frame_truth(scene: Scene, frame: Frame) -> FrameTruth:
     folder = scene.root / "truth"
     classes = _read(folder, "semantics", frame) if (folder / "semantics").is_dir() else _own_classes(scene, observed)
     if (folder / "instances").is_dir():
-        return FrameTruth(classes, _read(folder, "instances", frame))
-    return FrameTruth(classes, None if observed.instances is None else observed.instances.numpy())
+        instances = _read(folder, "instances", frame)
+    else:
+        instances = None if observed.instances is None else observed.instances.numpy()
+    return FrameTruth(*(_unmasked(labels, observed) for labels in (classes, instances)))
+
+
+def _unmasked(labels: Labels | None, observed: Observation) -> Labels | None:
+    """Labels, void where the mask of the frame leaves pixels out."""
+    return labels if labels is None or observed.mask is None else labels * observed.mask.numpy()
 
 
 def _read(folder: Path, kind: Content, frame: Frame) -> Labels | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
@@ -28,6 +28,7 @@ class MaskedView:
     camera: Camera
     instances: Int[Tensor, "h w"]  # 0 = unlabelled
     semantics: Int[Tensor, "h w"] | None = None  # 0 = unlabelled
+    mask: Bool[Tensor, "h w"] | None = None  # the pixels that say anything; None: all of them
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class MaskEvidence:
     view: np.ndarray  # [m] the view each mask belongs to
     class_id: np.ndarray  # [m] 0 = unknown
     stuff: np.ndarray  # [m] bool
-    seen: np.ndarray  # [n] rendering weight over all pixels, unlabelled ones included
+    seen: np.ndarray  # [n] rendering weight over all pixels, unlabelled ones included, those that count for nothing not
     means: np.ndarray  # [n, 3] centres, metres
 
 
@@ -64,8 +65,12 @@ def gather_evidence(
     seen, total = np.zeros(len(means)), 0
     for number, view in enumerate(views):
         masks, class_ids = _masks_with_classes(view, classes, options.min_pixels)
+        if view.mask is not None:
+            masks = torch.where(view.mask.to(masks.device), masks, len(class_ids) + 1)  # what is seen there is forgotten
         lifted = rasterizer.lift(decode(view.camera), view.camera, masks)
         gaussian, label, weight = (value.cpu().numpy() for value in (lifted.gaussian, lifted.label, lifted.weight))
+        says = label <= len(class_ids)
+        gaussian, label, weight = gaussian[says], label[says], weight[says]
         seen += np.bincount(gaussian, weights=weight, minlength=len(seen))
         kept = (label > 0) & (weight >= options.min_weight)
         rows.append(label[kept] - 1 + total)

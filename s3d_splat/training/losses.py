@@ -13,9 +13,20 @@ from s3d_splat.training.mask_kernel import native_depth_loss, native_mask_means
 from s3d_splat.training.ssim import weighted_similarity
 
 
-def image_loss(image: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"], dssim: float) -> Float[Tensor, ""]:
-    """(1 - dssim) L1 + dssim (1 - SSIM), as 3D Gaussian Splatting (Kerbl et al. 2023, eq. 7)."""
-    return dssim + weighted_similarity(image, target, -dssim, 1.0 - dssim)
+def image_loss(
+    image: Float[Tensor, "h w 3"], target: Float[Tensor, "h w 3"], dssim: float, mask: Bool[Tensor, "h w"] | None = None
+) -> Float[Tensor, ""]:
+    """(1 - dssim) L1 + dssim (1 - SSIM), as 3D Gaussian Splatting (Kerbl et al. 2023, eq. 7).
+
+    With a mask, a mean over its pixels: the others are black in both images, which costs nothing and has no gradient. Only
+    the windows of SSIM that reach over its border see that black, in both images alike. 0 for an empty mask.
+    """
+    if mask is None:
+        return dssim + weighted_similarity(image, target, -dssim, 1.0 - dssim)
+    kept = mask[..., None]
+    image, target = torch.where(kept, image, 0.0), torch.where(kept, target, 0.0)
+    total = dssim + weighted_similarity(image, target, -dssim, 1.0 - dssim)
+    return total * (mask.numel() / mask.sum().clamp(min=1))
 
 
 def depth_loss(

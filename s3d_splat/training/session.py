@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from s3d_splat.native.library import serial_torch
@@ -82,14 +82,16 @@ class TrainingSession:
         if grows:
             output.screen.means2d.retain_grad()
         target = view.image.to(output.colour) / 255.0
-        losses = self._losses(stage, view, output, target)
+        mask = None if view.mask is None else view.mask.to(target.device)
+        losses = self._losses(stage, view, output, target, mask)
         losses["loss"].backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if grows:
             self._collect(visible, output, gaussians, view.camera)
         self._grow(stage)
-        mse = float((output.colour.detach() - target).square().mean())
+        error = (output.colour.detach() - target).square()
+        mse = float(error.mean() if mask is None else error[mask].sum() / max(3 * int(mask.sum()), 1))
         report = StepReport(
             step=self.step_index,
             stage=stage.name,
@@ -133,10 +135,15 @@ class TrainingSession:
         return torch.rand(3, generator=_generator(self.options.seed, 2, self.step_index)).to(self.rasterizer.device)
 
     def _losses(
-        self, stage: Stage, view: TrainingView, output: RenderOutput, target: Float[Tensor, "h w 3"]
+        self,
+        stage: Stage,
+        view: TrainingView,
+        output: RenderOutput,
+        target: Float[Tensor, "h w 3"],
+        mask: Bool[Tensor, "h w"] | None,
     ) -> dict[str, Tensor]:
         weights = self.options.weights
-        terms = {"image": image_loss(output.colour, target, weights.dssim)}
+        terms = {"image": image_loss(output.colour, target, weights.dssim, mask)}
         total = terms["image"]
         if weights.depth > 0 and view.depth is not None:
             terms["depth"] = depth_loss(output.depth, output.alpha, view.depth.to(output.depth), self.options.min_alpha)

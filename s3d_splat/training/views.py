@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from s3d_splat.instances.masks import canonical_masks
@@ -25,6 +25,7 @@ class TrainingView:
     image: UInt8[Tensor, "h w 3"]
     depth: Float[Tensor, "h w"] | None  # metres, 0 = none
     masks: Int[Tensor, "h w"] | None  # 0 = unlabelled
+    mask: Bool[Tensor, "h w"] | None = None  # the pixels that teach anything; None: all of them
 
 
 def load_training_views(scene: Scene) -> tuple[TrainingView, ...]:
@@ -36,7 +37,7 @@ def load_training_views(scene: Scene) -> tuple[TrainingView, ...]:
     for frame in frames_of(scene, "train"):
         observed = load_observation(frame)
         masks = None if observed.instances is None else canonical_masks(observed.instances)[0]
-        views.append(TrainingView(frame.file_path, frame.camera, observed.image, observed.depth, masks))
+        views.append(TrainingView(frame.file_path, frame.camera, observed.image, observed.depth, masks, observed.mask))
     bare = frames_without_masks(scene)
     if bare:
         log.info("%d of %d train frames have no instance masks: they train the looks alone", bare, len(views))

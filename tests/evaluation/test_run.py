@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from s3d_splat.errors import S3DError
 from s3d_splat.evaluation.files import evaluate_instances_files
 from s3d_splat.evaluation.image_files import evaluate_panoptic_files
 from s3d_splat.evaluation.run import evaluate_run
+from s3d_splat.io.images import write_image
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.results import write_colour_png, write_id_png, write_metrics
 from s3d_splat.io.run_folder import RunFolder, create_run
@@ -207,3 +209,25 @@ def test_malformed_truth_points_are_refused(
     np.savez(scene.root / "truth" / "points.npz", **arrays)
     with pytest.raises(S3DError, match=message):
         evaluate_run(run, scene, *parts)
+
+
+def test_masked_pixels_are_measured_nowhere(scene: Scene, tmp_path: Path) -> None:
+    """The left half of the test image is masked; whatever is rendered there, the run stays perfect."""
+    path = scene.root / "transforms.json"
+    meta = json.loads(path.read_text())
+    meta["frames"][3]["mask_path"] = "masks/rig.png"
+    path.write_text(json.dumps(meta))
+    keep = np.broadcast_to(np.arange(32) >= 16, (24, 32))
+    write_image(scene.root / "masks" / "rig.png", np.where(keep, 255, 0).astype(np.uint8))
+    masked = load_scene(scene.root)
+    run, *parts = perfect_run(scene, tmp_path / "run")
+    renders = {kind: run.renders("test", kind) / "0003.png" for kind in ("colour", "instances", "semantics")}
+    for kind, file in renders.items():
+        pixels = np.array(Image.open(file))
+        pixels[~keep] = {"colour": 7, "instances": 30, "semantics": 5}[kind]
+        write_image(file, pixels)
+    result = evaluate_run(run, masked, *parts)
+    assert (result["psnr"], result["ssim"], result["masked_share"]) == (100.0, pytest.approx(1.0), 0.5)
+    assert {key: result[key] for key in PERFECT} == dict.fromkeys(PERFECT, 1.0)
+    assert evaluate_run(run, scene, *parts)["masked_share"] == 0.0
+    assert evaluate_run(run, scene, *parts)["psnr"] < 20

@@ -148,3 +148,15 @@ def test_stuff_is_what_either_table_calls_stuff() -> None:
     instances = [InstanceInfo(3, 12, "floor", False, 1.0), InstanceInfo(4, 1, "cup", True, 1.0)]
     classes = [ClassInfo(12, "floor", False), ClassInfo(1, "cup", True), ClassInfo(2, "wall", False)]
     assert mask_classes(instances, classes) == MaskClasses({3: 12, 4: 1}, frozenset({12, 2}))
+
+
+def test_what_a_view_shows_of_itself_is_no_evidence(rasterizer: Rasterizer) -> None:
+    """The left half is masked: Gaussians there are neither labelled nor seen without a label."""
+    labels, mask = stripes(SIDE), (torch.arange(SIDE) >= SIDE // 2).expand(SIDE, SIDE)
+    view = MaskedView(camera(), labels * mask, mask=mask)
+    evidence = gather_evidence([view], lambda _: wall(), rasterizer, CLASSES, ReliftOptions())
+    seen = evidence.seen.reshape(SIDE, SIDE)
+    assert not seen[:, : SIDE // 2 - 1].any()
+    assert evidence.seen.sum() == pytest.approx(evidence.weights.sum(), rel=0.01)
+    found = build(rasterizer, [view, MaskedView(camera(), labels)], FEATURES[labels.flatten().long()])
+    assert int((found.anchor_instance == 0).sum()) == 0

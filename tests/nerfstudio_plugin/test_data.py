@@ -9,9 +9,10 @@ import torch
 from nerfstudio.data.dataparsers.nerfstudio_dataparser import NerfstudioDataParserConfig
 
 from nerfstudio_plugin.cameras import from_nerfstudio
-from nerfstudio_plugin.config import SceneDataManagerConfig
+from nerfstudio_plugin.config import SceneDataManagerConfig, SplatModelConfig
 from nerfstudio_plugin.dataparser_config import SceneDataParserConfig
 from s3d_splat.errors import S3DError
+from s3d_splat.io.images import write_image
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.scene import frames_of, load_scene
 
@@ -87,3 +88,30 @@ def test_a_scene_without_test_frames_can_be_trained(scene_folder: Path, tmp_path
     data = manager(folder)
     assert (len(data.train_dataset), len(data.eval_dataset)) == (6, 0)
     assert SceneDataParserConfig(data=folder).setup().get_dataparser_outputs("test").image_filenames == []
+
+
+def test_masks_are_those_of_training(scene_folder: Path, tmp_path: Path):
+    folder = shutil.copytree(scene_folder, tmp_path / "scene")
+    keep = torch.arange(32).expand(24, 32) >= 8
+    write_image(folder / "masks" / "rig.png", (keep.numpy() * 255).astype("uint8"))
+    transforms = json.loads((folder / "transforms.json").read_text())
+    for frame in transforms["frames"]:
+        frame["mask_path"] = "masks/rig.png"
+    transforms["k1"] = 0.05
+    (folder / "transforms.json").write_text(json.dumps(transforms))
+    data = manager(folder)
+    _, batch = data.next_eval_image(0)
+    expected = load_observation(frames_of(load_scene(folder), "test")[0]).mask
+    assert expected is not None
+    assert torch.equal(batch["mask"][..., 0], expected)
+    assert data.train_dataparser_outputs.mask_filenames == [folder / "masks" / "rig.png"] * 5  # what other methods get
+
+
+def test_pixels_under_a_mask_are_not_measured():
+    model = SplatModelConfig().setup(scene_box=None, num_train_data=1)
+    keep = torch.arange(32).expand(24, 32)[..., None] >= 8
+    truth = torch.rand(24, 32, 3)
+    rendered = {"rgb": torch.where(keep, truth, 1 - truth)}
+    assert model.get_image_metrics_and_images(rendered, {"image": truth})[0]["psnr"] < 20
+    assert model.get_image_metrics_and_images(rendered, {"image": truth, "mask": keep})[0]["psnr"] == 100.0
+    assert float(model.get_loss_dict(rendered, {"image": truth, "mask": keep})["image"]) == pytest.approx(0, abs=1e-6)
