@@ -10,6 +10,7 @@ from typing import Any
 
 from s3d_splat.alignment.identity.values import Identities
 from s3d_splat.alignment.values import Alignment, Edge, WorldFrame
+from s3d_splat.prepare.ego import Rig
 from s3d_splat.types import Capture, PosedCluster, ProxyGeometry
 
 
@@ -29,6 +30,7 @@ class Findings:
     proxy: ProxyGeometry
     identities: Identities
     seconds: dict[str, float]  # by stage
+    rigs: tuple[Rig, ...] = ()  # what carries the cameras, where the images show it
 
     def edges(self, *, accepted: bool) -> tuple[Edge, ...]:
         """The measured edges that were used, or those that were not."""
@@ -78,6 +80,7 @@ class Findings:
             "points": len(self.proxy.points),
             "things": things,
             "stuff": len(self.identities.instances) - things,
+            "ego_share": max((rig.share for rig in self.rigs), default=0.0),
             "masks_given": counts["given"],
             "masks_filled": counts["filled"],
             "masks_rejected": counts["rejected"],

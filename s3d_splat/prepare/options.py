@@ -17,6 +17,7 @@ class PrepareOptions:
     format: str | None = None  # nerfstudio, colmap, 7scenes, tum, apc_shelf or raw; None: recognised from the files
     geometry: GeometryChoice = "auto"  # where cameras and depth come from; auto: the capture where it has them, else colmap
     masks: MaskChoice = "auto"  # where masks come from; auto: the capture where it has them, else felzenszwalb
+    ego_mask: bool = True  # look for what carries the camera (a gripper, a bonnet) in the images, and leave it out
     test_every: int = 8  # every n-th image is a test frame where the capture does not say; 0: none
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     colmap: ColmapOptions = field(default_factory=ColmapOptions)

@@ -9,6 +9,7 @@ import numpy as np
 
 from s3d_splat.alignment.values import Edge
 from s3d_splat.prepare.capture_checks import listed
+from s3d_splat.prepare.ego import rig_picture
 from s3d_splat.prepare.findings import Findings
 from s3d_splat.prepare.map import cluster_colour, map_svg
 from s3d_splat.prepare.timeline import rejections, timelines
@@ -25,7 +26,8 @@ SECTIONS = (
 )
 _EDGES_SHOWN = 12
 _STAGES = {
-    "read": "reading", "check": "checking", "clusters": "cutting into clusters", "geometry": "cameras", "masks": "masks",
+    "read": "reading", "check": "checking", "clusters": "cutting into clusters",
+    "ego": "looking for the rig", "geometry": "cameras", "masks": "masks",
     "align": "aligning", "depth": "correcting the depth", "fuse": "fusing the depth", "identify": "one id per object",
 }  # fmt: skip
 
@@ -35,7 +37,7 @@ def report_html(findings: Findings) -> str:
     name = escape(findings.scene.name)
     body = [
         f"<header><h1>{name}</h1><p>{escape(_sentence(findings))}</p>{contents(SECTIONS)}</header>",
-        section("numbers", "Results", _cards(findings) + remarks(_remarks(findings))),
+        section("numbers", "Results", _cards(findings) + remarks(_remarks(findings)) + _rigs(findings)),
         section("map", "From above", map_svg(findings) + _map_legend(findings)),
         section("clusters", "Clusters", _clusters(findings)),
         section("edges", "Alignment of the clusters", _edges(findings)),
@@ -67,6 +69,11 @@ def _remarks(findings: Findings) -> list[str]:
         lines.append(f"Left out because they are black: {listed(findings.black)} ({len(findings.black)}).")
     if findings.missing:
         lines.append(f"Left out because they could not be placed: {listed(findings.missing)} ({len(findings.missing)}).")
+    for rig in findings.rigs:
+        lines.append(
+            f"{rig.share:.1%} of {rig.images} images shows what carries the camera: these pixels count for nothing"
+            " (--no-ego-mask takes them for the scene)."
+        )
     if findings.masks == "felzenszwalb":
         lines.append("The masks are regions of even colour (felzenszwalb), not objects: expect parts of objects.")
     if not findings.identities.instances:
@@ -77,6 +84,13 @@ def _remarks(findings: Findings) -> list[str]:
             f"Measured edges between clusters that were rejected: {len(rejected)} of {len(findings.alignment.edges)}."
         )
     return lines
+
+
+def _rigs(findings: Findings) -> str:
+    """Where the rig was found, painted over one image of each camera."""
+    note = "What carries the camera, as it was found (painted over): it is no part of the scene."
+    pictures = "".join(f'<p><img src="{rig_picture(rig)}" alt="{escape(note)}"></p>' for rig in findings.rigs)
+    return f'{pictures}<p class="soft">{note}</p>' if pictures else ""
 
 
 def _cards(findings: Findings) -> str:

@@ -25,6 +25,7 @@ from s3d_splat.io.results import write_id_png
 from s3d_splat.io.scene_writer import check_new_scene
 from s3d_splat.prepare.capture_checks import CheckedCapture, check_capture, check_masks, check_surfaces, listed
 from s3d_splat.prepare.depth_checks import check_depth
+from s3d_splat.prepare.ego import MaskedClusters, Rig, with_ego_masks
 from s3d_splat.prepare.findings import Findings
 from s3d_splat.prepare.options import PrepareOptions
 from s3d_splat.prepare.page import report_html
@@ -55,7 +56,8 @@ log = logging.getLogger("s3d_splat")
 
 _KEPT = (
     Alignment, Camera, Capture, CaptureCluster, CaptureView, CheckedCapture, ClassInfo, Edge, Frame, Identities,
-    InstanceInfo, Lens, ObjectTrack, PosedCluster, ProxyGeometry, Rejection, Source, SparseDepth, WorldFrame,
+    InstanceInfo, Lens, MaskedClusters, ObjectTrack, PosedCluster, ProxyGeometry, Rejection, Rig, Source,
+    SparseDepth, WorldFrame,
 )  # fmt: skip
 
 
@@ -84,11 +86,11 @@ def prepare(capture_folder: Path, scene: Path, options: PrepareOptions) -> dict[
     with open_workspace(scene, fingerprint, _KEPT) as work:
         checked = _read(work, capture_folder, options)
         geometry, masks = _choose_priors(checked.capture, options)
-        clusters = _clusters(work, checked.capture, options)
-        posed = _posed(work, checked.capture, clusters, geometry, options)
+        seen = _seen(work, _clusters(work, checked.capture, options), options)
+        posed = _posed(work, checked.capture, seen.clusters, geometry, options)
         masked = _masked(work, posed, masks, options)
         aligned = _aligned(work, checked.capture, masked, options)
-        findings = _findings(work, scene, checked, masked, aligned, (geometry.name, masks.name))
+        findings = _findings(work, scene, checked, masked, aligned, (geometry.name, masks.name), seen.rigs)
         content = SceneContent(
             frames=aligned.frames,
             proxy=replace(aligned.proxy, instances=aligned.identities.point_instances),
@@ -96,6 +98,7 @@ def prepare(capture_folder: Path, scene: Path, options: PrepareOptions) -> dict[
             classes=aligned.identities.classes,
             masks=aligned.masks,
             truth=checked.capture.truth,
+            rigs=tuple(rig.mask for rig in seen.rigs),
         )
         start = time.monotonic()
         with progress("writing the scene") as advance:
@@ -128,6 +131,14 @@ def _clusters(work: Workspace, capture: Capture, options: PrepareOptions) -> tup
         return with_splits(cut(capture, options.alignment.clusters), capture.names, options.test_every)
 
     return work.stage("clusters", [options.alignment.clusters, options.test_every], make)
+
+
+def _seen(work: Workspace, clusters: tuple[CaptureCluster, ...], options: PrepareOptions) -> MaskedClusters:
+    """The clusters with masks over what carries the camera."""
+    if not options.ego_mask:
+        return MaskedClusters(clusters, ())
+    with progress("looking for what carries the camera") as advance:
+        return work.stage("ego", None, lambda files: with_ego_masks(clusters, files, advance))
 
 
 def _posed(
@@ -209,6 +220,7 @@ def _findings(
     clusters: Sequence[PosedCluster],
     aligned: _Aligned,
     priors: tuple[str, str],
+    rigs: tuple[Rig, ...],
 ) -> Findings:
     posed = {frame.name for frame in aligned.frames}
     missing = tuple(name for name in checked.capture.names if name not in posed)
@@ -227,4 +239,5 @@ def _findings(
         proxy=aligned.proxy,
         identities=aligned.identities,
         seconds=dict(work.seconds),
+        rigs=rigs,
     )
