@@ -18,6 +18,7 @@ from torch import Tensor
 from s3d_splat.errors import S3DError
 from s3d_splat.io.atomic import PARTIAL, replacing, unwritable, write_json, write_npz, write_text
 from s3d_splat.io.images import write_image
+from s3d_splat.io.paths import files_below
 from s3d_splat.io.ply import write_proxy
 from s3d_splat.io.results import write_depth_png, write_id_png
 from s3d_splat.io.transforms import frame_name
@@ -127,7 +128,7 @@ class SceneWriter:
         """
         target = self._partial / "truth"
         try:
-            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            for path in files_below(folder):
                 place = target / path.relative_to(folder)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 _link_or_copy(path, place)
@@ -204,7 +205,7 @@ def _write_truth_points(path: Path, points: TruthPoints) -> None:
 
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
-        os.link(source, target)
+        os.link(source.resolve(), target)  # a link of a link would point from another place
     except OSError:
         shutil.copyfile(source, target)
 
@@ -233,5 +234,7 @@ def _move_into_place(partial: Path, folder: Path) -> None:
             os.replace(folder, old)
         os.replace(partial, folder)
     except OSError as error:
+        if old.exists():
+            os.replace(old, folder)
         raise unwritable(folder, error) from error
     shutil.rmtree(old, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from s3d_splat.geometry.cameras import opencv_from_opengl
 from s3d_splat.geometry.lenses import undistorted_intrinsics
 from s3d_splat.io.intrinsics import is_pinhole, read_camera, read_depth_scale
 from s3d_splat.io.labels import read_json
+from s3d_splat.io.paths import normal_path
 from s3d_splat.io.poses import read_pose
 from s3d_splat.io.splits import frame_splits
 from s3d_splat.types import Camera, Frame, Lens
@@ -67,7 +67,7 @@ def frame_label(index: int, file_path: str) -> str:
 
 def frame_name(file_path: str) -> str:
     """The name of a frame's files in other folders: `images/left/01.jpg` is `left_01`."""
-    path = PurePosixPath(posixpath.normpath(file_path))
+    path = PurePosixPath(normal_path(file_path))
     parts = path.parts[1:] if len(path.parts) > 1 and path.parts[0] == "images" else path.parts
     return "_".join([*parts[:-1], path.stem])
 
@@ -78,8 +78,7 @@ def inside(root: Path, file_path: Any, where: str) -> Path:
     Raises:
         S3DError: the path is no relative path, or climbs out of the folder.
     """
-    written = str(file_path).replace("\\", "/")
-    normal = posixpath.normpath(written)
+    normal = normal_path(str(file_path))
     absolute = normal.startswith("/") or normal[1:2] == ":"  # with a drive letter
     climbing = normal == ".." or normal.startswith("../")
     if not isinstance(file_path, str) or not file_path or "\0" in normal or absolute or climbing:

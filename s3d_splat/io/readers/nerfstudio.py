@@ -9,6 +9,7 @@ from typing import Any
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.intrinsics import read_camera, read_depth_scale
+from s3d_splat.io.paths import normal_path
 from s3d_splat.io.ply import read_proxy
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files, check_images_left, read_tables
@@ -33,7 +34,8 @@ class NerfstudioReader:
     def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
         """Read the images in natural order of their names; every frame needs a pose."""
         path = folder / "transforms.json"
-        meta, paths = read_rows(path)
+        meta, written = read_rows(path)
+        paths = [normal_path(file_path) for file_path in written]
         _check_once(paths, path)
         splits = frame_splits(meta, paths, path) if _has_splits(meta) else {}
         there = _present(folder, paths)
