@@ -11,8 +11,9 @@ from jaxtyping import Float
 
 from s3d_splat.alignment.bending import Bent, Given, bend, fitted_gauges, unbent
 from s3d_splat.alignment.connection import pieces, require_connected, require_shared_images
+from s3d_splat.alignment.contact import touching
 from s3d_splat.alignment.keyframes import Keyframe, choose, read_keyframe, signatures
-from s3d_splat.alignment.loops import alike, in_sequence, measured, together
+from s3d_splat.alignment.loops import RECENT, alike, in_sequence, measured, together
 from s3d_splat.alignment.matches import Measured, depth_at
 from s3d_splat.alignment.options import PoseOptions
 from s3d_splat.alignment.pair import PairEdge
@@ -28,7 +29,8 @@ from s3d_splat.types import PosedCluster
 Advance = Callable[[int, int], None]
 Table = Mapping[str, Measured]
 
-_PARTS = {"overlaps": (0, 150), "keyframes": (150, 550), "pairs": (550, 900), "again": (900, 1000)}  # of the work, of 1000
+# of the work, of 1000
+_PARTS = {"overlaps": (0, 100), "keyframes": (100, 500), "pairs": (500, 750), "again": (750, 800), "contact": (800, 1000)}
 
 
 def align(
@@ -77,7 +79,8 @@ def align(
 def _joined(
     given: Given, options: PoseOptions, rng: np.random.Generator, advance: Advance | None
 ) -> tuple[Bent, tuple[Edge, ...]]:
-    """Poses of all images in one world, after looking at keyframes twice: before anything is known, and with good poses."""
+    """Poses of all images in one world, after looking at keyframes thrice: before anything is known, with good poses, and at
+    their surfaces with better ones."""
     gauges, edges = settle(len(given.tables), _meetings(given, given.edges))
     keyframes = _keyframes(given, gauges, edges, _part(advance, "keyframes"))
     looks = signatures(keyframes, rng)
@@ -97,8 +100,20 @@ def _joined(
         pairs = [*pairs, *new]
         edges = (*edges, *(revisit.edge for revisit in revisits(new, keyframes, given.tables, given.units)))
         bent, errors = bend(given, bent, keyframes, pairs)
+    contact = touching(
+        keyframes, _sized(given, bent, keyframes), None if options.loops else RECENT, _part(advance, "contact")
+    )
+    bent, errors = bend(given, bent, keyframes, [*pairs, *contact])
+    errors = errors[: len(pairs)]
     by_names = {_frames(pair, keyframes): float(error) for pair, error in zip(pairs, errors, strict=True)}
     return bent, judged(edges, by_names)
+
+
+def _sized(given: Given, bent: Bent, keyframes: Sequence[Keyframe]) -> Float[np.ndarray, "k 4 4"]:
+    """Poses of keyframes as Sim(3), whose scale is that of the cluster whose depth they have."""
+    poses = bent.poses[[keyframe.image for keyframe in keyframes]].copy()
+    poses[:, :3, :3] *= bent.scales[[keyframe.cluster for keyframe in keyframes]][:, None, None]
+    return poses
 
 
 def _upright_world(given: Given, names: Sequence[str], bent: Bent, edges: tuple[Edge, ...]) -> Alignment:

@@ -1,4 +1,4 @@
-"""Images that are looked at for places seen again: their corners, with depth, and one vector to find them by.
+"""Images that are looked at for places seen again: their corners, with depth, one vector to find them by, and their surface.
 
 Sources: D. Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004; R. Arandjelovic and A. Zisserman,
 "Three things everyone should know to improve object retrieval", CVPR 2012 (RootSIFT); H. Jegou et al., "Aggregating local
@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from scipy.cluster.vq import kmeans2
 
 from s3d_splat.alignment.matches import Measured, depth_at, unprojected
+from s3d_splat.alignment.surfaces import Surface, surface_of
 from s3d_splat.geometry.similarity import rotation_vectors
 from s3d_splat.io.observations import load_colours
 from s3d_splat.types import Camera
@@ -39,6 +40,7 @@ class Keyframe:
     pixels: Float[np.ndarray, "n 2"]
     points: Float[np.ndarray, "n 3"]
     descriptors: UInt8[np.ndarray, "n 128"]  # RootSIFT, 0..1 in 255 steps
+    surface: Surface | None = None  # None: no dense depth
 
 
 def choose(poses: Float[np.ndarray, "n 4 4"], unit: float) -> list[int]:
@@ -58,7 +60,7 @@ def choose(poses: Float[np.ndarray, "n 4 4"], unit: float) -> list[int]:
 
 
 def read_keyframe(name: str, image: int, cluster: int, measured: Measured) -> Keyframe:
-    """Corners of one image.
+    """Corners and surface of one image.
 
     Raises:
         S3DError: a file is missing, unreadable, or of another size than the camera.
@@ -68,15 +70,16 @@ def read_keyframe(name: str, image: int, cluster: int, measured: Measured) -> Ke
     grey = cv2.cvtColor(load_colours(measured.frame).numpy(), cv2.COLOR_RGB2GRAY)
     detector = cv2.SIFT_create(nfeatures=_CORNERS, contrastThreshold=0.02)  # type: ignore[attr-defined] # not in its stubs
     corners, found = detector.detectAndCompute(grey, None)
+    surface = surface_of(measured.frame)
     if found is None:
-        return Keyframe(name, image, cluster, measured.frame.camera, *_nothing())
+        return Keyframe(name, image, cluster, measured.frame.camera, *_nothing(), surface)
     pixels = np.array([corner.pt for corner in corners]) + 0.5  # pixel centres at +0.5
     root = np.sqrt(found / np.maximum(found.sum(1, keepdims=True), 1e-12))
     depth, confidence = depth_at(measured, pixels)
     kept = np.flatnonzero((depth > 0) & (confidence > 0.2))
     points = unprojected(measured.frame.camera, pixels[kept], depth[kept])
     descriptors = np.rint(root[kept] * 255).astype(np.uint8)
-    return Keyframe(name, image, cluster, measured.frame.camera, pixels[kept], points, descriptors)
+    return Keyframe(name, image, cluster, measured.frame.camera, pixels[kept], points, descriptors, surface)
 
 
 def signatures(keyframes: Sequence[Keyframe], rng: np.random.Generator) -> Float[np.ndarray, "k d"]:

@@ -13,7 +13,7 @@ from s3d_splat.alignment.pair import PairEdge, measure
 Advance = Callable[[int, int], None]
 
 NEIGHBOURS = (1, 2, 3)  # keyframes onwards that each keyframe is compared with
-_RECENT = 8  # keyframes that are no place seen again
+RECENT = 8  # keyframes that are no place seen again
 _ALIKE, _NEAR = 3, 3  # candidates of each keyframe that look alike, that stand together
 _VIEW, _REACH = np.cos(np.deg2rad(50.0)), 0.8  # standing together: angle between views, distance as a share of the depth
 
@@ -26,8 +26,8 @@ def in_sequence(count: int) -> list[tuple[int, int]]:
 def alike(signatures: Float[np.ndarray, "k d"]) -> list[tuple[int, int]]:
     """Pairs (earlier, later) of keyframes that look alike, three for every keyframe at most."""
     pairs = []
-    for later in range(_RECENT + 1, len(signatures)):
-        likeness = signatures[: later - _RECENT] @ signatures[later]
+    for later in range(RECENT + 1, len(signatures)):
+        likeness = signatures[: later - RECENT] @ signatures[later]
         pairs += [(int(earlier), later) for earlier in np.argsort(-likeness)[:_ALIKE]]
     return pairs
 
@@ -44,8 +44,8 @@ def together(
     """
     done = set(known)
     pairs = []
-    for later in range(_RECENT + 1, len(poses)):
-        before = slice(0, later - _RECENT)
+    for later in range(RECENT + 1, len(poses)):
+        before = slice(0, later - RECENT)
         facing = poses[before, :3, 2] @ poses[later, :3, 2] > _VIEW
         near = np.linalg.norm(poses[before, :3, 3] - poses[later, :3, 3], axis=1) < _REACH * unit
         places = np.flatnonzero(facing & near)

@@ -31,7 +31,8 @@ _LEAST = 15  # points that must agree
 _SPREAD = 0.06  # of the image's width: how far they must lie apart (standard deviation along the shorter direction)
 _ROUNDS = 8  # of Gauss-Newton, at most
 _DEPTH_SIGMA = 0.03  # of a point's depth
-_FLOOR = np.array([0.004] * 3 + [np.deg2rad(0.08)] * 3 + [0.005])  # errors that all points share: of the depth, radians, log
+# errors that all points of two images share: shares of the depth, radians, logarithm of the scale
+COMMON_ERROR = np.array([0.0012] * 3 + [np.deg2rad(0.025)] * 3 + [0.0015])
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def measure(first: int, second: int, keyframes: tuple[Keyframe, Keyframe], rng: 
     if np.count_nonzero(agreeing) < _LEAST or not _spread(pairs, agreeing):
         return None
     depth = float(np.median(source[agreeing, 2]))
-    floor = _FLOOR * np.array([depth] * 3 + [1.0] * 4)
+    floor = COMMON_ERROR * np.array([depth] * 3 + [1.0] * 4)
     covariance = np.linalg.inv(hessian + 1e-9 * np.eye(7)) + np.diag(floor**2)
     apart = np.linalg.norm(transformed(T, source) - target, axis=1)[agreeing] / distance[agreeing]
     return PairEdge(first, second, T, covariance, int(agreeing.sum()), float(np.median(apart)), depth)
