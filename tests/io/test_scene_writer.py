@@ -124,10 +124,11 @@ def test_a_scene_that_cannot_be_replaced_is_kept(scene_folder: Path, monkeypatch
             raise OSError(errno.EACCES, "Permission denied")
         rename(source, target)
 
-    with pytest.raises(S3DError, match="cannot write"), SceneWriter(scene_folder, replace=True) as writer:
+    with SceneWriter(scene_folder, replace=True) as writer:
         writer.add_frame("9.png", tiny_camera(0), "train", tiny_observation(tiny_camera(0)))
         monkeypatch.setattr(os, "replace", refuse_the_new_one)
-        writer.finish(proxy=proxy, classes=CLASSES, instances=INSTANCES)
+        with pytest.raises(S3DError, match="cannot write"):
+            writer.finish(proxy=proxy, classes=CLASSES, instances=INSTANCES)
     assert load_scene(scene_folder).frames[0].file_path == "images/0000.png"
     assert [path.name for path in scene_folder.parent.iterdir()] == ["scene"]
 
