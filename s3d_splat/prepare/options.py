@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from s3d_splat.alignment.options import AlignmentOptions
 from s3d_splat.errors import S3DError
 from s3d_splat.priors.geometry.options import ColmapOptions, GeometryChoice
 from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskChoice
+
+_RANGES = (  # least and most of each number
+    ("alignment.fusion.cell", 1e-5, math.inf), ("alignment.fusion.images", 1, math.inf),
+    ("alignment.fusion.cells", 1000, math.inf), ("alignment.identity.cell", 1e-5, math.inf),
+    ("colmap.max_image_size", 64, math.inf), ("colmap.max_features", 64, math.inf),
+    ("colmap.exhaustive_up_to", 0, math.inf), ("colmap.overlap", 1, math.inf), ("colmap.similar", 0, math.inf),
+    ("colmap.threads", 1, math.inf), ("felzenszwalb.scale", 1e-3, math.inf), ("felzenszwalb.smallest", 0, 0.5),
+    ("felzenszwalb.depth_weight", 0, math.inf), ("felzenszwalb.threads", 1, math.inf),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,3 +41,11 @@ class PrepareOptions:
                 why="the scene is learned from train frames alone",
                 fix="give 2 or more, or 0 for no test frames",
             )
+        for name, least, most in _RANGES:
+            value = attrgetter(name)(self)
+            if not least <= value <= most:
+                raise S3DError(
+                    f"--{name.replace('_', '-')} {value} cannot be used",
+                    why=f"it is at least {least:g}" + ("" if math.isinf(most) else f" and at most {most:g}"),
+                    fix=f"leave it away ({attrgetter(name)(PrepareOptions())}), or give a number of that range",
+                )
