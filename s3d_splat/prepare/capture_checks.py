@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from s3d_splat.console import Advance
 from s3d_splat.errors import S3DError
 from s3d_splat.io.images import brightness, read_counts
 from s3d_splat.io.transforms import frame_name
@@ -15,7 +16,6 @@ from s3d_splat.types import Capture, CaptureCluster, CaptureView
 
 log = logging.getLogger("s3d_splat")
 
-Advance = Callable[[int, int], None]
 BLACK = 16.0  # of 255: an image whose brighter parts are not above it shows nothing
 _MOST = 0.5  # share of black images at which something is wrong with the camera, not with some images
 _LISTED = 5  # names in a message
@@ -36,19 +36,23 @@ def check_capture(capture: Capture, advance: Advance | None = None) -> CheckedCa
     Raises:
         S3DError: fewer than two images, two of one name, most of them black, or clusters that share no image with the rest.
     """
-    _check_count(capture, capture.names)
+    held = {view.name for view in _views(capture)}
+    _check_count(capture, len(held), "one image only")
     _check_names(capture)
+    idle = [name for name in capture.names if name not in held]
+    if idle:
+        log.warning("%d images are in no cluster and are left out: %s", len(idle), listed(idle))
     black = _black_images(capture, advance)
-    if len(black) > _MOST * len(capture.names):
+    if len(black) > _MOST * len(held):
         raise S3DError(
-            f"{len(black)} of the {len(capture.names)} images of {capture.root} are black: {listed(black)}",
+            f"{len(black)} of the {len(held)} images of {capture.root} are black: {listed(black)}",
             why="nothing can be seen in them",
             fix="check the lens cap, the exposure and how the images were converted, then write them again",
         )
     if black:
         log.warning("%d black images are left out: %s", len(black), listed(black))
     checked = _without(capture, frozenset(black))
-    _check_count(capture, checked.names)
+    _check_count(capture, len(held) - len(black), "one image that is not black")
     check_overlap(checked.clusters)
     return CheckedCapture(checked, black)
 
@@ -77,20 +81,17 @@ def check_overlap(clusters: Sequence[CaptureCluster]) -> None:
 
 
 def check_masks(capture: Capture) -> None:
-    """Check that the masks of a capture show something, reading as few as it takes.
+    """Check that the masks of a capture that has some show something, reading as few as it takes.
 
     Raises:
-        S3DError: there are none, or all are empty.
+        S3DError: all are empty.
     """
     paths = list(dict.fromkeys(path for view in _views(capture) if (path := view.instance_path) is not None))
-    fix = "--masks felzenszwalb finds regions of even colour in the images themselves; or add masks to the capture"
-    if not paths:
-        raise S3DError(f"{capture.root} has no instance masks", why="--masks given takes those of the capture", fix=fix)
     if not any(read_counts(path, "instances", where=path.name).any() for path in paths):
         raise S3DError(
             f"the {len(paths)} instance masks of {capture.root} are all empty (id 0 everywhere)",
             why="without masks there are no objects to find",
-            fix=fix,
+            fix="--masks felzenszwalb finds regions of even colour in the images themselves; or add masks to the capture",
         )
 
 
@@ -108,19 +109,29 @@ def check_surfaces(capture: Capture) -> None:
         )
 
 
+def tell_unused_poses(capture: Capture) -> None:
+    """Warn whoever gave poses that others are searched for, and why."""
+    views = list(_views(capture))
+    bare = list(dict.fromkeys(view.name for view in views if view.T_cluster_camera is None))
+    if any(view.T_cluster_camera is not None for view in views):
+        why = (
+            f"{len(bare)} of {len(capture.names)} images have none: {listed(bare)}" if bare else "--geometry asks for others"
+        )
+        log.warning("the poses of the capture are not used: %s", why)
+
+
 def listed(names: Sequence[str]) -> str:
     """Some names, and how many more there are."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return ", ".join(names[:_LISTED]) + more
 
 
-def _check_count(capture: Capture, names: Sequence[str]) -> None:
-    if len(names) < 2:
-        said = "no image" if not names else "one image only" if len(capture.names) == 1 else "one image that is not black"
+def _check_count(capture: Capture, count: int, one: str) -> None:
+    if count < 2:
         raise S3DError(
-            f"{capture.root} has {said}",
+            f"{capture.root} has {one if count else 'no image'}",
             why="a scene is put together from several views",
-            fix="walk around with the camera: some dozens of overlapping images, or a video",
+            fix="walk around with the camera, and give some dozens of overlapping images",
         )
 
 
@@ -148,7 +159,7 @@ def _black_images(capture: Capture, advance: Advance | None) -> tuple[str, ...]:
                 black.append(name)
             if advance is not None:
                 advance(index + 1, len(paths))
-    return tuple(name for name in capture.names if name in set(black))
+    return tuple(sorted(black, key=capture.names.index))
 
 
 def _without(capture: Capture, names: frozenset[str]) -> Capture:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ def load_value(folder: Path, types: tuple[type, ...]) -> Any:
             names = tuple(file.files)
         arrays = read_npz(path, names, why=_WHY, fix=_FIX)
         return _decode(encoded, arrays, {kind.__name__: kind for kind in types})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise S3DError(f"{folder} cannot be read ({error})", why=_WHY, fix=_FIX) from error
 
 

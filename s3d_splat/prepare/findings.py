@@ -23,7 +23,8 @@ class Findings:
     geometry: str  # name of the prior
     masks: str  # name of the prior
     black: tuple[str, ...]  # images that show nothing, left out
-    missing: tuple[str, ...]  # images without a pose, left out
+    missing: tuple[str, ...]  # images that could not be posed, left out
+    unused: tuple[str, ...]  # images that nobody tried to pose: in no cluster, or passed over by `keep_every`
     clusters: tuple[PosedCluster, ...]
     alignment: Alignment
     frames: tuple[WorldFrame, ...]  # of `alignment`, with corrected depth

@@ -69,6 +69,10 @@ def _remarks(findings: Findings) -> list[str]:
         lines.append(f"Left out because they are black: {listed(findings.black)} ({len(findings.black)}).")
     if findings.missing:
         lines.append(f"Left out because they could not be placed: {listed(findings.missing)} ({len(findings.missing)}).")
+    if findings.unused:
+        lines.append(
+            f"Not used, as in no cluster or passed over by --alignment.clusters.keep-every: {len(findings.unused)}."
+        )
     for rig in findings.rigs:
         lines.append(
             f"{rig.share:.1%} of {rig.images} images shows what carries the camera: these pixels count for nothing"
@@ -101,7 +105,7 @@ def _cards(findings: Findings) -> str:
     slowest = max(findings.seconds, key=lambda stage: findings.seconds[stage], default="")
     cards = (
         ("Images", f"{len(findings.frames)}", "in one world", {
-            "left out": f"{len(findings.black) + len(findings.missing)}",
+            "left out": f"{len(findings.black) + len(findings.missing) + len(findings.unused)}",
             "points": f"{len(findings.proxy.points):,}",
         }),
         ("Clusters", f"{len(findings.clusters)}", "joined", {
@@ -153,7 +157,7 @@ def _clusters(findings: Findings) -> str:
     for number, cluster in enumerate(findings.clusters):
         T = findings.alignment.T_world_cluster[number].double().numpy()
         scale = float(np.cbrt(np.linalg.det(T[:3, :3])))
-        first, last = (escape(cluster.frames[place].image_path.name) for place in (0, -1))
+        first, last = (escape(cluster.frames[place].file_path.removeprefix("images/")) for place in (0, -1))
         colour = f'<i class="chip" style="background:{cluster_colour(number, count)}"></i>'
         rows.append(
             f'<tr><td data-sort="{number}">{colour} {number}</td><td class="n">{len(cluster.frames)}</td><td>{first}</td>'

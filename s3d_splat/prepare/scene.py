@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from torch import Tensor
 from s3d_splat.alignment.fusion import fused_depth
 from s3d_splat.alignment.pixels import load_image, load_mask
 from s3d_splat.alignment.values import WorldFrame
+from s3d_splat.console import Advance
 from s3d_splat.io.images import read_counts
 from s3d_splat.io.labels import MAX_ID
 from s3d_splat.io.scene_writer import FrameLayers, SceneWriter
 from s3d_splat.io.transforms import frame_name
 from s3d_splat.types import Camera, ClassInfo, InstanceInfo, ProxyGeometry
 
-Advance = Callable[[int, int], None]
 REPORT = "prepare_report.html"
 
 
@@ -39,9 +39,9 @@ class SceneContent:
 def write_scene(folder: Path, content: SceneContent, report: str, temporary: Path, advance: Advance | None = None) -> None:
     """Write the scene folder, which appears when it is complete.
 
-    Images without distortion are copied byte by byte, the others are undistorted. Depth is that of all sources together, in
-    millimetres; semantics are the classes of the instances, where any is known. Where one image has a mask, all have one:
-    other methods want it so.
+    Images without distortion are copied byte by byte, the others are undistorted, or written as what their names say. Depth
+    is that of all sources together, in millimetres; semantics are the classes of the instances, where any is known. Where
+    one image has a mask, all have one: other methods want it so.
 
     Args:
         report: the text of `prepare_report.html`.
@@ -68,7 +68,8 @@ def write_scene(folder: Path, content: SceneContent, report: str, temporary: Pat
 
 def _add_frame(writer: SceneWriter, frame: WorldFrame, layers: FrameLayers) -> None:
     source = frame.sources[0].frame
-    if source.lens is None and _same_pixels(source.camera, frame.camera):
+    same_type = source.image_path.suffix == Path(frame.name).suffix  # a reader that undistorts writes PNG
+    if same_type and source.lens is None and _same_pixels(source.camera, frame.camera):
         writer.add_image_file(source.image_path, frame.name, frame.camera, source.split, layers)
         return
     writer.add_image(frame.name, frame.camera, source.split, load_image(frame), layers)

@@ -23,7 +23,14 @@ from s3d_splat.io.observations import load_depth, load_observation
 from s3d_splat.io.readers.registry import read_capture
 from s3d_splat.io.results import write_id_png
 from s3d_splat.io.scene_writer import check_new_scene
-from s3d_splat.prepare.capture_checks import CheckedCapture, check_capture, check_masks, check_surfaces, listed
+from s3d_splat.prepare.capture_checks import (
+    CheckedCapture,
+    check_capture,
+    check_masks,
+    check_surfaces,
+    listed,
+    tell_unused_poses,
+)
 from s3d_splat.prepare.depth_checks import check_depth
 from s3d_splat.prepare.ego import MaskedClusters, Rig, with_ego_masks
 from s3d_splat.prepare.findings import Findings
@@ -32,6 +39,7 @@ from s3d_splat.prepare.page import report_html
 from s3d_splat.prepare.scene import SceneContent, write_scene
 from s3d_splat.prepare.splits import with_splits
 from s3d_splat.prepare.workspace import Workspace, capture_fingerprint, open_workspace, work_folder
+from s3d_splat.prepare.world_unit import check_unit
 from s3d_splat.priors.geometry.base import GeometryPrior
 from s3d_splat.priors.geometry.options import GeometryOptions
 from s3d_splat.priors.geometry.registry import make_geometry_prior
@@ -82,15 +90,16 @@ def prepare(capture_folder: Path, scene: Path, options: PrepareOptions) -> dict[
         S3DError: the scene exists, the capture is not sound, a prior cannot work on it, or the file system refuses.
     """
     check_new_scene(scene)
-    fingerprint = capture_fingerprint(capture_folder, without=(scene, work_folder(scene)))
+    root = capture_folder.absolute()  # what is kept must hold for a call from another folder
+    fingerprint = capture_fingerprint(root, without=(scene, work_folder(scene)))
     with open_workspace(scene, fingerprint, _KEPT) as work:
-        checked = _read(work, capture_folder, options)
+        checked = _read(work, root, options)
         geometry, masks = _choose_priors(checked.capture, options)
         seen = _seen(work, _clusters(work, checked.capture, options), options)
         posed = _posed(work, checked.capture, seen.clusters, geometry, options)
         masked = _masked(work, posed, masks, options)
         aligned = _aligned(work, checked.capture, masked, options)
-        findings = _findings(work, scene, checked, masked, aligned, (geometry.name, masks.name), seen.rigs)
+        findings = _findings(work, scene, checked, seen, masked, aligned, (geometry.name, masks.name))
         content = SceneContent(
             frames=aligned.frames,
             proxy=replace(aligned.proxy, instances=aligned.identities.point_instances),
@@ -121,6 +130,8 @@ def _choose_priors(capture: Capture, options: PrepareOptions) -> tuple[GeometryP
     log.info("masks: %s", masks.title)
     if geometry.name == "given":
         check_surfaces(capture)
+    else:
+        tell_unused_poses(capture)
     if masks.name == "given":
         check_masks(capture)
     return geometry, masks
@@ -157,7 +168,6 @@ def _posed(
                 found = prior.pose(cluster, files, load_observation, advance)  # noqa: B023 called at once
                 if prior.name == "given":
                     check_depth(found, number, capture.format, load_depth)  # noqa: B023
-                    found = replace(found, points=capture.points)
                 return found
 
             posed.append(work.stage("geometry", [prior.name, options.colmap], make, part=f"-{number}"))
@@ -191,6 +201,7 @@ def _aligned(work: Workspace, capture: Capture, clusters: Sequence[PosedCluster]
         alignment = work.stage(
             "align", [chosen.poses, seed], lambda files: align(clusters, capture.names, chosen.poses, seed, advance)
         )
+    check_unit(alignment.frames)
     with progress("correcting the depth") as advance:
         frames = work.stage("depth", None, lambda files: correct_depth(alignment.frames, advance))
     with progress("fusing the depth") as advance:
@@ -217,13 +228,14 @@ def _findings(
     work: Workspace,
     scene: Path,
     checked: CheckedCapture,
+    seen: MaskedClusters,
     clusters: Sequence[PosedCluster],
     aligned: _Aligned,
     priors: tuple[str, str],
-    rigs: tuple[Rig, ...],
 ) -> Findings:
+    names, tried = checked.capture.names, {view.name for cluster in seen.clusters for view in cluster.views}
     posed = {frame.name for frame in aligned.frames}
-    missing = tuple(name for name in checked.capture.names if name not in posed)
+    missing = tuple(name for name in names if name in tried - posed)
     if missing:
         log.warning("%d images could not be placed and are left out: %s", len(missing), listed(missing))
     return Findings(
@@ -233,11 +245,12 @@ def _findings(
         masks=priors[1],
         black=checked.black,
         missing=missing,
+        unused=tuple(name for name in names if name not in tried),
         clusters=tuple(clusters),
         alignment=aligned.alignment,
         frames=aligned.frames,
         proxy=aligned.proxy,
         identities=aligned.identities,
         seconds=dict(work.seconds),
-        rigs=rigs,
+        rigs=seen.rigs,
     )

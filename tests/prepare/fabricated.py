@@ -72,6 +72,7 @@ def fabricated_findings(count: int = 24, clusters: int = 3, objects: int = 3, se
         masks="given",
         black=("dark.png",),
         missing=(),
+        unused=(),
         clusters=posed,
         alignment=Alignment(tuple(frames), tuple(torch.eye(4, dtype=torch.float64) for _ in posed), tuple(edges)),
         frames=corrected,

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from s3d_splat.errors import S3DError
-from s3d_splat.prepare.capture_checks import check_capture, check_masks, check_overlap, check_surfaces
+from s3d_splat.prepare.capture_checks import (
+    check_capture,
+    check_masks,
+    check_overlap,
+    check_surfaces,
+    tell_unused_poses,
+)
 from s3d_splat.prepare.splits import with_splits
 from s3d_splat.types import Capture, CaptureCluster, CaptureView, Split
 
@@ -47,6 +55,24 @@ def test_a_sound_capture_passes_untouched(tmp_path: Path):
 def test_one_image_is_no_capture(names: list[str], said: str, tmp_path: Path):
     with pytest.raises(S3DError, match=said):
         check_capture(capture(tmp_path, [view(tmp_path, name) for name in names]))
+
+
+def test_one_image_in_the_clusters_is_no_capture(tmp_path: Path):
+    views = [view(tmp_path, f"{i}.png") for i in range(3)]
+    with pytest.raises(S3DError, match="one image only"):
+        check_capture(replace(capture(tmp_path, views[:1]), names=("0.png", "1.png", "2.png")))
+
+
+def test_one_image_that_is_not_black_is_no_capture(tmp_path: Path):
+    with pytest.raises(S3DError, match="one image that is not black"):
+        check_capture(capture(tmp_path, [view(tmp_path, "0.png"), view(tmp_path, "1.png", black=True)]))
+
+
+def test_images_in_no_cluster_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    given = replace(capture(tmp_path, [view(tmp_path, f"{i}.png") for i in range(2)]), names=("0.png", "1.png", "2.png"))
+    with caplog.at_level(logging.WARNING, "s3d_splat"):
+        assert check_capture(given).capture == given
+    assert "1 images are in no cluster and are left out: 2.png" in caplog.text
 
 
 def test_a_few_black_images_are_left_out_of_every_cluster(tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -89,9 +115,6 @@ def test_masks_that_show_nothing_are_refused_with_the_way_out(tmp_path: Path):
     with pytest.raises(S3DError, match=r"the 3 instance masks of .* are all empty") as caught:
         check_masks(empty)
     assert "--masks felzenszwalb" in caught.value.fix
-    with pytest.raises(S3DError, match="has no instance masks") as caught:
-        check_masks(capture(tmp_path, [view(tmp_path, "0.png")]))
-    assert "--masks felzenszwalb" in caught.value.fix
     check_masks(capture(tmp_path, [view(tmp_path, "0.png", mask=0), view(tmp_path, "1.png", mask=4)]))
 
 
@@ -99,6 +122,18 @@ def test_poses_without_any_surface_are_refused(tmp_path: Path):
     with pytest.raises(S3DError, match="neither depth images nor points") as caught:
         check_surfaces(capture(tmp_path, [view(tmp_path, "0.png")]))
     assert "--geometry colmap" in caught.value.fix
+
+
+def test_poses_that_are_not_used_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    bare = [view(tmp_path, f"{i}.png") for i in range(3)]
+    posed = [replace(entry, T_cluster_camera=torch.eye(4)) for entry in bare]
+    with caplog.at_level(logging.WARNING, "s3d_splat"):
+        tell_unused_poses(capture(tmp_path, bare))
+        assert not caplog.text
+        tell_unused_poses(capture(tmp_path, [posed[0], *bare[1:]]))
+        assert "the poses of the capture are not used: 2 of 3 images have none: 1.png, 2.png" in caplog.text
+        tell_unused_poses(capture(tmp_path, posed))
+        assert "not used: --geometry asks for others" in caplog.text
 
 
 def splits(clusters: Sequence[CaptureCluster]) -> list[str]:

@@ -128,6 +128,29 @@ def test_a_killed_call_goes_on(
     assert not work_folder(tmp_path / "scene").exists()
 
 
+def test_a_call_from_another_folder_goes_on(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The first call names the capture and the scene from where it stands, the second from elsewhere."""
+    monkeypatch.chdir(small.parent)
+    with monkeypatch.context() as patched:
+        patched.setattr(stages, "fuse", interrupted)
+        with pytest.raises(SystemExit):
+            main(["prepare", small.name, str(tmp_path / "scene"), "--json", *FLAGS])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(stages, "align", interrupted)  # not asked for again
+    main(["prepare", str(small), "scene", "--json", *FLAGS])
+    assert (tmp_path / "scene" / "transforms.json").exists()
+
+
+def test_images_that_are_passed_over_did_not_fail(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+):
+    capture = write_box_capture(tmp_path / "capture", spans=(range(0, 8),))
+    main(["prepare", str(capture), str(tmp_path / "scene"), "--json", "--alignment.clusters.keep-every", "2", *FLAGS])
+    assert json.loads(capsys.readouterr().out)["frames"] == 4
+    assert "could not be placed" not in caplog.text
+    assert "passed over by --alignment.clusters.keep-every: 4." in (tmp_path / "scene/prepare_report.html").read_text()
+
+
 def interrupted(*arguments: object, **options: object) -> None:
     raise KeyboardInterrupt
 
@@ -236,6 +259,10 @@ def test_an_existing_scene_is_refused_at_once(scene: Path, capture: Path, capsys
     ("flags", "words"),
     [
         (["--test-every", "1"], ["--test-every 1 leaves no frame"]),
+        (["--alignment.fusion.cells", "0"], ["--alignment.fusion.cells 0 cannot be used", "4000000"]),
+        (["--alignment.fusion.cell", "nan"], ["--alignment.fusion.cell nan cannot be used"]),
+        (["--colmap.threads", "0"], ["--colmap.threads 0 cannot be used", "at least 1"]),
+        (["--felzenszwalb.smallest", "2"], ["--felzenszwalb.smallest 2.0 cannot be used", "at most 0.5"]),
         (["--format", "nothing"], ["nothing", "raw"]),
     ],
 )

@@ -84,6 +84,15 @@ def test_images_without_distortion_are_the_same_bytes(tmp_path: Path):
         assert (folder / "images" / frame.name).read_bytes() == frame.sources[0].frame.image_path.read_bytes()
 
 
+def test_images_that_a_reader_wrote_anew_are_of_the_type_that_their_name_says(tmp_path: Path):
+    made = content(tmp_path)
+    frames = [replace(frame, name=f"{Path(frame.name).stem}.jpg") for frame in made.frames]
+    folder = written(tmp_path, replace(made, frames=tuple(frames)))
+    for frame in frames:
+        with Image.open(folder / "images" / frame.name) as image:
+            assert image.format == "JPEG"
+
+
 def test_distorted_images_are_undistorted(tmp_path: Path):
     made = content(tmp_path)
     scene = load_scene(written(tmp_path, made))

@@ -49,6 +49,11 @@ def test_unknown_types_and_damage_are_refused(tmp_path: Path):
     save_value(tmp_path, Thing("a", torch.zeros(1), (), None, {}))
     with pytest.raises(S3DError, match="cannot be read"):
         load_value(tmp_path, ())
+    path = tmp_path / "arrays.npz"
+    for content in (b"", b"PK\x03\x04", path.read_bytes()[:-10]):
+        path.write_bytes(content)
+        with pytest.raises(S3DError, match="cannot be read"):
+            load_value(tmp_path, (Thing,))
     (tmp_path / "value.json").write_text("{")
     with pytest.raises(S3DError, match="not valid JSON"):
         load_value(tmp_path, (Thing,))
