@@ -49,7 +49,7 @@ def fuse(frames: Sequence[WorldFrame], options: FusionOptions, advance: Advance 
     Raises:
         S3DError: nothing is left, or a file is missing, unreadable or of another size than the camera.
     """
-    train = [frame for frame in frames if frame.sources[0].frame.split == "train"]
+    train = [frame for frame in frames if not frame.is_test]
     dense = [frame for frame in train if any(source.frame.depth_path is not None for source in frame.sources)]
     return _fuse_images(dense, options, advance) if dense else _merge_sparse(train, options, advance)
 

@@ -28,6 +28,11 @@ class WorldFrame:
     camera: Camera
     sources: tuple[Source, ...]
 
+    @property
+    def is_test(self) -> bool:
+        """Whether the image is left out of training: it is posed and its masks get ids, and nothing else rests on it."""
+        return self.sources[0].frame.split == "test"
+
 
 @dataclass(frozen=True)
 class Edge:

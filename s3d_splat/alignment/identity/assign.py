@@ -34,7 +34,8 @@ def assign_ids(
 
     The masks are lifted into space, joined to tracks within their clusters, and the tracks to objects (`joining`); then
     every image is drawn from its own masks and those of its neighbours (`redraw`). Two passes over the files; memory follows
-    the surface that was seen, with small records per image.
+    the surface that was seen, with small records per image. Test images only follow: their masks get ids by the evidence of
+    all images, but have no vote on masks of others, on classes, scores or points.
 
     Args:
         frames: in the order of time.
@@ -52,7 +53,7 @@ def assign_ids(
             why="objects are what masks of several images have in common",
             fix="add instances/NAME.png to the clusters, or let a mask prior find segments",
         )
-    size = cell_size(frames, options.cell)
+    size = cell_size([frame for frame in frames if not frame.is_test] or frames, options.cell)
     collector = Collector(options, TrackTable(tables))
     for done, frame in enumerate(frames):
         collector.add(lift(frame, size))
@@ -66,5 +67,9 @@ def assign_ids(
         if advance is not None:
             advance(len(frames) + done + 1, 2 * len(frames))
     tracks, scores, rejected = drawing.tracks()
-    instances, classes = instance_rows(ids, table, weight, scores)
+    # An object that test images alone show has their word for its class.
+    ballots = np.where(
+        np.isin(ids, ids[weight > 0]), weight, 1
+    )
+    instances, classes = instance_rows(ids, table, ballots, scores)
     return Identities(instances, classes, drawing.point_ids(proxy), tracks, rejected)

@@ -50,11 +50,12 @@ class Drawing:
             while window[0].index < frames[max(0, place - REACH)].index:
                 window.popleft()
             look = next(item for item in window if item.index == frame.index)
-            labels = redrawn(look, [item for item in window if item.index != frame.index])
+            labels = redrawn(look, [item for item in window if item.index != frame.index and not item.is_test])
             if labels.any():
                 write_id_png(self._folder / f"{Path(frame.name).stem}.png", torch.from_numpy(labels))
             self._record(frame, look, labels)
-            self._vote(frame, look, labels)
+            if not frame.is_test:
+                self._vote(frame, look, labels)
             yield frame
 
     def tracks(self) -> tuple[dict[int, ObjectTrack], dict[int, float], tuple[Rejection, ...]]:
@@ -81,7 +82,7 @@ class Drawing:
             lookup = np.zeros(int(given.max(initial=0)) + 1, dtype=np.int32)
             lookup[given] = self._ids[track]
             labels.append(lookup[mask.numpy().ravel()])
-        return Look(frame.index, frame.camera, fused_depth(frame)[0].numpy(), tuple(labels))
+        return Look(frame.index, frame.camera, fused_depth(frame)[0].numpy(), tuple(labels), frame.is_test)
 
     def _record(self, frame: WorldFrame, look: Look, labels: Int[np.ndarray, "h w"]) -> None:
         flat = labels.ravel()
@@ -97,7 +98,8 @@ class Drawing:
                     continue
                 shared = int(kept[number]) if number < len(kept) else 0
                 union = int(sizes[number]) + (int(drawn[number]) if number < len(drawn) else 0) - shared
-                self._agreement[number].append(shared / union)
+                if not frame.is_test:
+                    self._agreement[number].append(shared / union)
                 if shared < _REJECTED * sizes[number]:
                     self._rejected.append(
                         Rejection(frame.index, tracks.clusters[source], given, "other images see something else there")

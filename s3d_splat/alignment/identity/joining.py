@@ -34,7 +34,7 @@ class Collector:
     table: TrackTable
     frames: dict[int, FrameTracks] = field(default_factory=dict)
     pixels: list[Comparison] = field(default_factory=list)
-    sizes: dict[int, int] = field(default_factory=dict)  # labelled pixels of each track
+    sizes: dict[int, int] = field(default_factory=dict)  # labelled pixels of each track in images to train with
     _open: dict[int, ClusterTracks] = field(default_factory=dict)
     _views: list[View] = field(default_factory=list)
 
@@ -48,7 +48,7 @@ class Collector:
                 self._open[cluster] = ClusterTracks(cluster, self.table, check_space=self.options.overlap != "2d")
             found = self._open[cluster].add(ids, counts, cells)
             for track, count in zip(found.tolist(), counts.tolist(), strict=True):
-                self.sizes[track] = self.sizes.get(track, 0) + count
+                self.sizes[track] = self.sizes.get(track, 0) + (0 if frame.is_test else count)
             lookup = np.full(int(ids.max(initial=0)) + 1, -1)
             lookup[ids] = found
             tracks.append(found)

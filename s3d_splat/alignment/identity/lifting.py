@@ -37,6 +37,7 @@ def lift(frame: WorldFrame, size: float) -> LiftedFrame:
     present = [np.flatnonzero(count[1:]) + 1 for count in counts]
     return LiftedFrame(
         index=frame.index,
+        is_test=frame.is_test,
         clusters=clusters,
         cells=tuple(_cells(keys, ids[known]) for ids in given),
         pixels=tuple(ids[grid] for ids in given),

@@ -26,6 +26,7 @@ _VOID_WEIGHT = 0.1  # of a look that found no label: masks drop out more often t
 _SURE = 0.8  # of the votes for one label: the pixel is not contested
 _ROUNDS = 4  # of weighing labels until their areas fit their votes
 _GAIN = 1.6  # weight that a label may win or lose in that
+_DENSE = 0.2  # of the pixels have depth; where few have, single pixels would be voted out of the masks around them
 _FILL_SIZE = 3  # pixels: holes in the depth are filled over such a square
 
 
@@ -37,6 +38,7 @@ class Look:
     camera: Camera
     depth: Float[np.ndarray, "h w"]  # float32, 0 = none
     labels: tuple[Int[np.ndarray, " p"], ...]  # int32, row-major
+    is_test: bool = False
     names: Int[np.ndarray, " i"] = field(init=False)  # ids that occur
 
     def __post_init__(self) -> None:
@@ -77,13 +79,14 @@ class Reprojection:
 
 
 def redrawn(look: Look, others: list[Look]) -> Int[np.ndarray, "h w"]:
-    """The labels (global ids, int32, 0 = none) of an image after the vote of itself and its neighbours."""
+    """The labels (global ids, int32, 0 = none) of an image after the vote of itself and its neighbours; its own where it has
+    no depth to ask them by."""
     shape = look.depth.shape
     depth = filled_holes(look.depth).ravel()
     known = np.flatnonzero(depth > 0)
     chosen = _neighbours(look, depth, known, others)
     own = _own_labels(look)
-    if not chosen or not len(known):
+    if not chosen or _DENSE * look.depth.size > len(known):
         return own.reshape(shape)
     names = np.unique(np.concatenate([[0], *(item.names for item in [look, *chosen])]))
     compact = np.zeros(int(names[-1]) + 1, dtype=np.int64)

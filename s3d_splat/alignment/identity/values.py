@@ -55,6 +55,7 @@ class LiftedFrame:
     """One image with its masks in space."""
 
     index: int  # place in the order of time
+    is_test: bool
     clusters: tuple[int, ...]  # of the sources that have masks
     cells: tuple[Cells, ...]  # parallel to `clusters`
     pixels: tuple[Int[np.ndarray, " p"], ...]  # parallel to `clusters`: the given id of some pixels, the same for all

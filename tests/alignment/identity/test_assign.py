@@ -189,3 +189,38 @@ def test_masks_of_images_segmented_one_by_one_are_joined(tmp_path: Path) -> None
     result = assigned(tmp_path, frames, [table])
     assert all(len(ids) == 1 for ids in names_of(tmp_path, frames, truth).values())
     assert len(result.instances) == 4
+
+
+def test_test_images_follow_and_have_no_vote(tmp_path: Path) -> None:
+    """Whatever the masks of a test image are drawn like, those of the other images, the table and the points stay."""
+
+    def thick(cluster: int, index: int, labels: np.ndarray) -> np.ndarray:
+        grown = np.where(np.roll(labels, 2, axis=1) == PILLAR, PILLAR, labels)
+        return (grown if index == 5 else labels).astype(np.int32)
+
+    results = []
+    for name, relabel in (("as it is", lambda cluster, index, labels: labels), ("thick", thick)):
+        folder = tmp_path / name
+        frames, truth = capture(folder, [range(0, 10)], relabel)
+        source = frames[5].sources[0]
+        test = replace(source, frame=replace(source.frame, split="test"))
+        frames[5] = replace(frames[5], sources=(test,))
+        points = ProxyGeometry(*(torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) for _ in range(2)))
+        results.append((assigned(folder, frames, [TABLE], points), [drawn(folder, frame) for frame in frames]))
+        assert all(len(ids) == 1 for ids in names_of(folder, frames, truth).values())
+    (plain, images), (other, other_images) = results
+    assert plain.instances == other.instances
+    assert (plain.point_instances == other.point_instances).all()
+    assert [k for k in range(10) if (images[k] != other_images[k]).any()] == [5]
+
+
+def test_an_object_of_test_images_alone_keeps_its_class(tmp_path: Path) -> None:
+    def once(cluster: int, index: int, labels: np.ndarray) -> np.ndarray:
+        return np.where((labels == RIGHT) & (index != 5), 0, labels).astype(np.int32)
+
+    frames, _ = capture(tmp_path, [range(0, 10)], once)
+    source = frames[5].sources[0]
+    frames[5] = replace(frames[5], sources=(replace(source, frame=replace(source.frame, split="test")),))
+    result = assigned(tmp_path, frames, [TABLE])
+    assert sorted(entry.class_name for entry in result.instances).count("poster") == 2
+    assert [entry.name for entry in result.classes] == ["wall", "pillar", "poster"]

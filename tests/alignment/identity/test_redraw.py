@@ -8,7 +8,7 @@ import torch
 from s3d_splat.alignment.identity.redraw import Look, _elected, filled_holes, redrawn
 from s3d_splat.alignment.identity.votes import IdVotes
 from s3d_splat.geometry.voxels import voxel_keys
-from tests.alignment.identity.painted_room import LEFT, PILLAR, cameras, true_labels
+from tests.alignment.identity.painted_room import LEFT, PILLAR, WALL, cameras, true_labels
 from tests.alignment.posed_images import room_depth
 
 
@@ -38,6 +38,14 @@ def test_what_the_neighbours_cannot_see_is_not_drawn() -> None:
 def test_an_image_without_neighbours_keeps_its_masks() -> None:
     truth = true_labels(cameras(9)[0]).numpy()
     assert (redrawn(look(0), []) == truth).all()
+
+
+def test_an_image_with_a_few_points_of_depth_keeps_its_masks() -> None:
+    """Votes at single pixels would make holes in the masks around them."""
+    few = look(4)
+    sparse = np.where(np.arange(few.depth.size).reshape(few.depth.shape) % 10 == 0, few.depth, 0).astype(np.float32)
+    other = Look(4, few.camera, sparse, (np.full(few.depth.size, WALL, np.int32),))
+    assert (redrawn(other, [look(index) for index in range(9) if index != 4]) == WALL).all()
 
 
 def test_a_thin_object_gets_the_area_that_its_votes_add_up_to() -> None:
