@@ -124,6 +124,12 @@ def summary_sentence(findings: Findings) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
+def masked(findings: Findings) -> list[str]:
+    """How much of the test views the figures leave out, in one line; none where nothing is masked."""
+    share = findings.metric("masked_share")
+    return [f"Masked: {share:.1%} of the pixels of the test views, in no figure of images or labels."] if share else []
+
+
 def unmeasured(findings: Findings) -> list[str]:
     """One line for every reason for which headline numbers have no value; none where nothing was evaluated at all."""
     if not findings.metrics:

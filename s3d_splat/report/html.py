@@ -11,7 +11,7 @@ from s3d_splat.errors import S3DError
 from s3d_splat.io.atomic import write_text
 from s3d_splat.report.collect import Findings, collect
 from s3d_splat.report.curves import curve_svg, scores_svg, stage_marks, training_curves
-from s3d_splat.report.headline import headline_html, summary_sentence, unmeasured
+from s3d_splat.report.headline import headline_html, masked, summary_sentence, unmeasured
 from s3d_splat.report.page import chart_grid, contents, facts, page, remarks, section
 from s3d_splat.report.pictures import COLOUR_FULL_SCALE, DEPTH_FULL_SCALE, UNLABELLED, WRONG, Comparison, Picture, compare
 from s3d_splat.report.tables import chip, classes_table, objects_table, surplus_table, views_table
@@ -67,7 +67,7 @@ def report_html(findings: Findings, scene: Scene) -> str:
 
 
 def _remarks(findings: Findings) -> str:
-    return remarks([*findings.remarks, *unmeasured(findings)])
+    return remarks([*findings.remarks, *masked(findings), *unmeasured(findings)])
 
 
 def _what_was_run(findings: Findings, scene: Scene, test_views: int) -> str:

@@ -124,6 +124,8 @@ def _compare_colour(view: View, folder: RunFolder, truth: Observation) -> Compar
     import cv2
 
     error = np.abs(rendered.astype(np.float32) - image).mean(axis=2) / 255
+    if truth.mask is not None:
+        error = error * truth.mask.numpy()  # what counts for nothing is no difference
     difference = _mapped(error / COLOUR_FULL_SCALE, cv2.COLORMAP_INFERNO)
     return Comparison(
         "Colour", true_picture, Picture(encode(rendered, flat=False), ""), Picture(encode(difference, flat=False), "")

@@ -122,6 +122,12 @@ def test_unmeasured_numbers_say_what_they_need(tmp_path: Path, scene: Scene) -> 
     assert "there are no scores of single views" in page.text
 
 
+def test_masked_pixels_are_mentioned_where_there_are_any(tmp_path: Path, scene: Scene) -> None:
+    for share, said in ((0.163, True), (0.0, False)):
+        run = write_fabricated_run(tmp_path / str(said), scene, {**METRICS, "masked_share": share})
+        assert ("Masked: 16.3% of the pixels of the test views" in read(write_report(run.root, scene)).text) == said
+
+
 def test_points_that_could_not_be_placed_say_why(tmp_path: Path, scene: Scene) -> None:
     metrics = {**METRICS, "ap": None, "ap50": None, "per_object": [], "points_remark": "the only camera stands still"}
     page = read(write_report(write_fabricated_run(tmp_path / "run", scene, metrics).root, scene))
