@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 
@@ -41,9 +42,9 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8."""
+    """Write `text` as UTF-8; bytes of file names that are none (Python's surrogates) are written as escapes."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -52,8 +53,18 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:
-    """Write arrays as a compressed npz without pickles."""
-    write_with(path, lambda temporary: np.savez_compressed(temporary, **arrays))
+    """Write arrays as a compressed npz without pickles.
+
+    NumPy's own function leaves its archive open when the disk is full, and a traceback follows the message.
+
+    Raises:
+        S3DError: the file system refuses.
+        ValueError: an array holds Python objects.
+    """
+    with replacing(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:

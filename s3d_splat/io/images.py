@@ -64,7 +64,9 @@ def check_image_body(path: Path, content: Content, *, where: str) -> None:
         S3DError: the file ends early or is damaged.
     """
     with _opened(path, content, where) as image:
-        image.draft("L", (image.width // 8, image.height // 8))  # JPEG: every bit is read, but few pixels are made
+        image.draft(
+            "L", (max(1, image.width // 8), max(1, image.height // 8))
+        )  # JPEG: every bit is read, but few pixels are made
         _decode(image, path, content, where)
 
 
@@ -108,7 +110,7 @@ def brightness(path: Path, *, where: str) -> float:
     Decoded as small as the format allows. Raises S3DError if the image cannot be read.
     """
     with _opened(path, "image", where) as image:
-        image.draft("L", (image.width // 8, image.height // 8))
+        image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
         _decode(image, path, "image", where)
         return float(np.percentile(np.asarray(image.convert("L")), 99))
 

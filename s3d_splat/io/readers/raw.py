@@ -115,6 +115,9 @@ def _one_cluster(folder: Path, meta: Mapping[str, Any], names: Mapping[str, str]
         }
         scale = read_depth_scale(meta, row, "depth_scale", where, default=_MILLIMETRE)
         views.append(_view(folder / image, name, meta, row, where, files, scale))
+    _check_one_size(
+        [view for image, view in zip(names, views, strict=True) if "fl_x" not in rows.get(image, {})], meta, path
+    )
     return CaptureCluster(tuple(views))
 
 
@@ -152,13 +155,28 @@ def _cluster_views(folder: Path, root: Path, shared: Mapping[str, Any], names: M
         raise S3DError(f"{path} has no frames", why="a cluster is made of images", fix="add them, or remove the cluster")
     meta = {**shared, **own}
     views = []
-    for image, row in _rows(own, path, names).items():
+    rows = _rows(own, path, names)
+    for image, row in rows.items():
         where = f"{path}: {image}"
         files = {layer: _layer(folder / layer, image, names[image]) for layer in _LAYERS}
         default = None if files["depth"] is not None else _MILLIMETRE  # the gauge is the cluster's own: nothing to assume
         scale = read_depth_scale(meta, row, "depth_scale", where, default=default)
         views.append(_view(root / image, names[image], meta, row, where, files, scale))
+    _check_one_size([view for row, view in zip(rows.values(), views, strict=True) if "fl_x" not in row], meta, path)
     return tuple(views)
+
+
+def _check_one_size(views: Sequence[CaptureView], meta: Mapping[str, Any], path: Path) -> None:
+    """Intrinsics that several images share without saying a size belong to images of one size."""
+    if "fl_x" not in meta or ("w" in meta and "h" in meta):  # then every file is compared with w and h
+        return
+    for view in views:
+        if (view.width, view.height) != (views[0].width, views[0].height):
+            raise S3DError(
+                f"{path}: {views[0].name} is {views[0].width}x{views[0].height}, {view.name} is {view.width}x{view.height}",
+                why="they share intrinsics, which belong to images of one size",
+                fix="resize the images to the size that was calibrated, or give their frames intrinsics of their own",
+            )
 
 
 def _layer(folder: Path, image: str, name: str) -> Path | None:

@@ -46,6 +46,21 @@ def test_intrinsics_alone(tmp_path: Path) -> None:
     assert all(view.lens is not None and view.lens.k1 == 0.2 and view.T_cluster_camera is None for view in views)
 
 
+def test_shared_intrinsics_are_those_of_one_size(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "c", "1.png", "2.png")
+    write_image(folder / "images/2.png", np.zeros((32, 24, 3), dtype=np.uint8))
+    write_json(folder / "capture.json", {"intrinsics": INTRINSICS})
+    with pytest.raises(S3DError, match=r"capture.json: 1.png is 32x24, 2.png is 24x32"):
+        read(folder)
+    write_json(folder / "capture.json", {"intrinsics": INTRINSICS, "frames": [{"file_path": "images/2.png"} | INTRINSICS]})
+    assert [(view.width, view.height) for view in read(folder).clusters[0].views] == [(32, 24), (24, 32)]
+    (folder / "capture.json").unlink()
+    frames = [{"file_path": f"images/{name}.png"} for name in (1, 2)]
+    write_json(folder / "clusters/0/transforms.json", INTRINSICS | {"frames": frames})
+    with pytest.raises(S3DError, match=r"0/transforms.json: 1.png is 32x24, 2.png is 24x32"):
+        read(folder)
+
+
 def test_some_frames_are_described(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "c", "1.png", "2.png")
     frame = {"file_path": "images/2.png", "transform_matrix": opengl_rows(3), "split": "val"}
