@@ -151,6 +151,9 @@ def test_nothing_recognised(tmp_path: Path) -> None:
 def test_no_folder_and_no_format(tmp_path: Path) -> None:
     with pytest.raises(S3DError, match="is no folder"):
         read_capture(tmp_path / "nowhere", tmp_path / "work")
+    (tmp_path / "walk.mp4").touch()
+    with pytest.raises(S3DError, match=r"walk.mp4 is a file(.|\n)*ffmpeg -i walk.mp4"):
+        read_capture(tmp_path / "walk.mp4", tmp_path / "work")
     with pytest.raises(S3DError, match=r"no capture format is called 'video'(.|\n)*colmap"):
         read_capture(tmp_path, tmp_path / "work", format="video")
 

@@ -43,6 +43,13 @@ def read_capture(folder: Path, work: Path, format: str | None = None, advance: A
     Raises:
         S3DError: no such folder or format, nothing recognised, or anything in it missing, damaged or inconsistent.
     """
+    if folder.is_file():
+        raise S3DError(
+            f"{folder} is a file",
+            why="a capture is a folder of images",
+            fix=f"write the images of a video into a folder first: mkdir -p CAPTURE/images && ffmpeg -i {folder.name}"
+            " -vf fps=2 CAPTURE/images/%05d.png",
+        )
     if not folder.is_dir():
         raise S3DError(f"{folder} is no folder", why="a capture is a folder", fix=f"name one with {_looked_for()}")
     reader = _recognised(folder) if format is None else _named(format)
