@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,12 +65,6 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
-
-
-def write_with(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file that then takes the place of `path`."""
-    with replacing(path) as temporary:
-        write(temporary)
 
 
 def unwritable(path: Path, error: OSError) -> S3DError:
