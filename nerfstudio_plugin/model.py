@@ -93,7 +93,7 @@ class SplatModel(Model):
                 "class_ids": panoptic.semantics[..., None].float(),
             }
         if self.field is not None and output.features is not None and output.features.shape[2] >= 3:
-            outputs["features"] = feature_picture(output.features, feature_basis(self.field.feature))
+            outputs["features"] = feature_picture(output.features, feature_basis(self.field.feature.flatten(0, -2)))
         return {name: image.to(self.device) for name, image in outputs.items()}
 
     def get_rgba_image(self, outputs: Outputs, output_name: str = "rgb") -> Float[Tensor, "h w 4"]:

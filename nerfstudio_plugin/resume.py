@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import shlex
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from nerfstudio_plugin.config import SplatTrainerConfig
 from s3d_splat import pipeline as runs
-from s3d_splat.config import Config, config_to_dict
+from s3d_splat.config import Config, config_from_dict
 from s3d_splat.errors import S3DError
 from s3d_splat.io.checkpoints import checkpoint_path, latest_checkpoint, load_checkpoint
 from s3d_splat.io.run_folder import RunFolder, open_run, scene_of
@@ -42,7 +41,7 @@ def open_folder(root: Path, scene: Scene, config: Config, rasterizer: Rasterizer
         return runs.start_run(scene, root, config, shlex.join(["ns-train", *sys.argv[1:]]), rasterizer), False
     run = open_run(root)
     same_scene = scene_of(run).resolve() == scene.root.resolve()
-    if not same_scene or run.info.configuration != json.loads(json.dumps(config_to_dict(config))):
+    if not same_scene or config_from_dict(dict(run.info.configuration)) != config:
         raise S3DError(
             f"{root} holds a run {'with other options' if same_scene else 'of ' + run.info.scene}",
             why="a run is never overwritten, and goes on only as it began",
@@ -99,8 +98,8 @@ def _check_same_kind(source: RunFolder, target: RunFolder) -> None:
         S3DError: scene or scaffold options differ.
     """
     same_scene = source.info.scene_hash == target.info.scene_hash
-    ours = json.loads(json.dumps(target.info.configuration))
-    if not same_scene or source.info.configuration.get("scaffold") != ours.get("scaffold"):
+    theirs, ours = (config_from_dict(dict(run.info.configuration)).scaffold for run in (source, target))
+    if not same_scene or theirs != ours:
         raise S3DError(
             f"{source.root} was trained {'with other scaffold options' if same_scene else 'on another scene'}",
             why="its anchors belong to that scene, and its parameters to that field",

@@ -1,1 +1,1 @@
-"""Semantic-Scaffold Gaussians: anchors that decode k Gaussians each and share one instance feature."""
+"""Semantic-Scaffold Gaussians: anchors that decode k Gaussians each, which share one instance feature or have their own."""

@@ -27,7 +27,7 @@ class AnchorTable:
     log_scales: Float[Tensor, "a k 3"]  # metres
     quaternions: Float[Tensor, "a k 4"]
     colour_logits: Float[Tensor, "a k 3"]
-    feature: Float[Tensor, "a f"]  # shared by the children; used L2-normalised
+    feature: Float[Tensor, "a *s f"]  # [a, f], shared by the children, or each child's own, [a, k, f]; used L2-normalised
 
 
 TRAINED_COLUMNS = (
@@ -95,13 +95,14 @@ class AnchorField(nn.Module):
         `image` is the row of the appearance code; None takes the mean code, as test views and exports do.
         """
         table = self.anchors if visible is None else _rows(self.anchors, visible)
-        count, children = table.offsets.shape[:2]
+        children = table.offsets.shape[1]
         means = table.positions[:, None] + table.offsets * table.log_extent.exp()[:, None]
         looks = self.heads(table.embedding, self._view_directions(table.positions, camera), self._appearance_code(image))
         features = None
         if with_features:
             normalised = functional.normalize(table.feature, dim=-1)
-            features = normalised[:, None].expand(-1, children, -1).reshape(count * children, -1)
+            by_child = normalised if normalised.ndim == 3 else normalised[:, None].expand(-1, children, -1)
+            features = by_child.flatten(0, 1)
         return Gaussians(
             means=means.reshape(-1, 3),
             log_scales=(table.log_scales + looks.log_scales).reshape(-1, 3),

@@ -155,7 +155,7 @@ def _spawn(
         log_scales=inherited(field.log_scales) - math.log(SHRINK),
         quaternions=inherited(field.quaternions),
         colour_logits=inherited(field.colour_logits),
-        feature=field.feature[parent],
+        feature=field.feature[parent] if field.feature.ndim == 2 else inherited(field.feature),
     )
 
 

@@ -67,6 +67,7 @@ def anchors_from_proxy(
     spacing = _spacing(means.reshape(-1, 3), upper=voxel).reshape(child.shape)
     log_scales, quaternions = _shapes(spacing, None if normals is None else normals[child])
     count = positions.shape[0]
+    owners = (count, options.children) if options.feature_per == "gaussian" else (count,)
     table = AnchorTable(
         positions=positions,
         embedding=torch.randn(count, options.embedding, generator=generator) * 0.1,
@@ -76,7 +77,7 @@ def anchors_from_proxy(
         log_scales=log_scales,
         quaternions=quaternions,
         colour_logits=torch.logit(colours[child].clamp(0.02, 0.98)),
-        feature=torch.randn(count, options.features, generator=generator),
+        feature=torch.randn(*owners, options.features, generator=generator),
     )
     return table, voxel
 

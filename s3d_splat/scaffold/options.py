@@ -1,6 +1,9 @@
 """What can be chosen about the field; plain values, so that a command line can show them without loading torch."""
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+FeatureOwner = Literal["anchor", "gaussian"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class ScaffoldOptions:
     children: int = 5  # Gaussians an anchor decodes (k)
     embedding: int = 32  # numbers that describe an anchor's looks
     hidden: int = 32  # width of the heads' hidden layer
-    features: int = 6  # length of an anchor's instance feature
+    features: int = 6  # length of an instance feature
+    feature_per: FeatureOwner = "anchor"  # what has an instance feature of its own; an anchor's is shared by its Gaussians
     anchors: int = 14_000  # anchors to start with, at most; fewer proxy points give fewer
     opacity: float = 0.6  # of every Gaussian at the start
     view_dependent_opacity: bool = False  # the paper's choice; labels and exports want it off

@@ -9,7 +9,7 @@ from torch.nn import functional
 from s3d_splat.errors import S3DError
 from s3d_splat.scaffold.field import AnchorField
 from s3d_splat.scaffold.init import anchors_from_proxy
-from s3d_splat.scaffold.options import ScaffoldOptions
+from s3d_splat.scaffold.options import FeatureOwner, ScaffoldOptions
 from s3d_splat.scaffold.visibility import anchors_in_view
 from s3d_splat.types import Camera, ProxyGeometry
 
@@ -99,13 +99,24 @@ def test_children_share_their_anchors_normalised_feature():
     torch.testing.assert_close(by_anchor[:, 3], functional.normalize(trained.feature, dim=-1))
 
 
-def test_a_subset_decodes_to_the_same_rows():
-    trained = field()
+def test_every_gaussian_can_have_a_feature_of_its_own():
+    trained = field(ScaffoldOptions(anchors=50, children=3, features=4, feature_per="gaussian"))
+    assert trained.feature.shape == (trained.anchor_count, 3, 4)
+    visible = torch.tensor([4, 0])
+    features = trained.decode(camera(), visible).features
+    torch.testing.assert_close(features, functional.normalize(trained.feature[visible], dim=-1).view(6, 4))
+    assert trained.decode(camera(), visible[:0]).features.shape == (0, 4)
+
+
+@pytest.mark.parametrize("owner", ["anchor", "gaussian"])
+def test_a_subset_decodes_to_the_same_rows(owner: FeatureOwner):
+    trained = field(ScaffoldOptions(anchors=50, feature_per=owner))
     visible = torch.tensor([4, 0, 7])
     whole, part = trained.decode(camera()), trained.decode(camera(), visible)
     rows = (visible[:, None] * 5 + torch.arange(5)).reshape(-1)
     torch.testing.assert_close(part.means, whole.means[rows])
     torch.testing.assert_close(part.colours, whole.colours[rows])
+    torch.testing.assert_close(part.features, whole.features[rows])
 
 
 def moved() -> Camera:
@@ -152,8 +163,10 @@ def test_no_visible_anchor_reaches_outside_and_no_reaching_anchor_is_dropped():
     assert not visible & set(behind)
 
 
-def test_a_state_of_another_size_is_taken_over():
-    small = field(ScaffoldOptions(anchors=20))
-    large = field(ScaffoldOptions(anchors=50))
+@pytest.mark.parametrize("owner", ["anchor", "gaussian"])
+def test_a_state_of_another_size_is_taken_over(owner: FeatureOwner):
+    small = field(ScaffoldOptions(anchors=20, feature_per=owner))
+    large = field(ScaffoldOptions(anchors=50, feature_per=owner))
     small.load_resized(large.state_dict())
+    torch.testing.assert_close(small.decode(camera()).features, large.decode(camera()).features)
     torch.testing.assert_close(small.decode(camera()).means, large.decode(camera()).means)

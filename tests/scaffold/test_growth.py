@@ -4,12 +4,12 @@ import torch
 
 from s3d_splat.scaffold.field import TRAINED_COLUMNS, AnchorField, AnchorTable
 from s3d_splat.scaffold.growth import GrowthStatistics, new_anchors, resize, rows_to_keep
-from s3d_splat.scaffold.options import GrowthOptions, ScaffoldOptions
+from s3d_splat.scaffold.options import FeatureOwner, GrowthOptions, ScaffoldOptions
 
 CHILDREN = 2
 
 
-def table(count: int, start: float = 0.0) -> AnchorTable:
+def table(count: int, start: float = 0.0, owner: FeatureOwner = "anchor") -> AnchorTable:
     positions = torch.zeros(count, 3)
     positions[:, 0] = torch.arange(count) + start
     return AnchorTable(
@@ -21,13 +21,13 @@ def table(count: int, start: float = 0.0) -> AnchorTable:
         log_scales=torch.zeros(count, CHILDREN, 3),
         quaternions=torch.zeros(count, CHILDREN, 4),
         colour_logits=torch.zeros(count, CHILDREN, 3),
-        feature=torch.ones(count, 3),
+        feature=torch.ones(count, 3) if owner == "anchor" else torch.arange(count * CHILDREN * 3.0).view(count, CHILDREN, 3),
     )
 
 
-def field_and_optimizer(count: int) -> tuple[AnchorField, torch.optim.Adam]:
-    options = ScaffoldOptions(children=CHILDREN, embedding=4, features=3)
-    field = AnchorField(table(count), options, images=1, generator=torch.Generator().manual_seed(0))
+def field_and_optimizer(count: int, owner: FeatureOwner = "anchor") -> tuple[AnchorField, torch.optim.Adam]:
+    options = ScaffoldOptions(children=CHILDREN, embedding=4, features=3, feature_per=owner)
+    field = AnchorField(table(count, owner=owner), options, images=1, generator=torch.Generator().manual_seed(0))
     optimizer = torch.optim.Adam([{"params": [getattr(field, name)]} for name in TRAINED_COLUMNS], lr=0.1)
     sum(getattr(field, name).sum() * 2.0 for name in TRAINED_COLUMNS).backward()
     optimizer.step()
@@ -49,6 +49,14 @@ def test_resize_keeps_rows_with_their_momentum_and_starts_new_ones_without():
     }
     field.embedding.sum().backward()
     optimizer.step()
+
+
+def test_features_of_single_gaussians_are_resized_with_their_momentum():
+    field, optimizer = field_and_optimizer(3, "gaussian")
+    resize(field, optimizer, torch.tensor([True, False, True]), table(1, owner="gaussian"))
+    assert field.feature.shape == (3, CHILDREN, 3)
+    momentum = optimizer.state[field.feature]["exp_avg"]
+    torch.testing.assert_close(momentum, torch.full((3, CHILDREN, 3), 0.2) * torch.tensor([1.0, 1.0, 0.0])[:, None, None])
 
 
 def statistics(count: int, **columns: torch.Tensor) -> GrowthStatistics:
@@ -96,6 +104,18 @@ def test_anchors_appear_where_the_gradient_is_large_and_no_anchor_is():
     added = new_anchors(field, collected, 0.5, options, torch.Generator().manual_seed(0))
     torch.testing.assert_close(added.positions, torch.tensor([[0.0, 5.0, 0.0]]))
     torch.testing.assert_close(added.embedding, field.embedding.detach()[:1])
+
+
+def test_a_new_anchor_takes_the_feature_of_the_gaussian_that_it_grew_from():
+    field, _ = field_and_optimizer(1, "gaussian")
+    with torch.no_grad():
+        field.log_extent.zero_()
+        field.offsets.zero_()
+        field.offsets[0, 1, 1] = 5.0
+    collected = statistics(1, gradient=torch.tensor([[0.0, 100.0]]), seen=torch.full((1, CHILDREN), 10.0))
+    options = GrowthOptions(interval=10, gradient_threshold=0.01, levels=1, coarsest_factor=1)
+    added = new_anchors(field, collected, 0.5, options, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(added.feature, field.feature.detach()[:1, 1:].expand(-1, CHILDREN, -1))
 
 
 def test_growth_stops_at_the_cap_and_adds_one_anchor_a_cell():
