@@ -1,0 +1,1 @@
+"""One script or folder a question; each prints a table and writes JSON."""

@@ -1,0 +1,106 @@
+"""How well objects are found: `python -m benchmarks.instances QUESTION --out DIR [--data DATA]`, from the repository's root.
+
+Questions: `clean+faults` (our method on rooms with one fault of the masks at a time), `alternatives` (what users would
+otherwise pick, on the same rooms and trainings), `ablations`, `kitchen` (the real one under DATA, ids as given and new in
+every frame), `aggregation-speed`, `all` of these, and `tune` (the constants of each method, over a small grid). Whatever DIR
+holds already is not made again: after an interruption, or a change of code that follows the training, give the same command
+(after removing DIR/results in the second case). Tables go to standard output and to DIR; --write keeps them in
+benchmarks/instances.json.
+
+Constants are chosen on the seeds 0 to 4; the seeds of the table, 100 to 102, are other rooms.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import tyro
+from tyro.conf import OmitArgPrefixes, Positional
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # read when torch loads, here and in the processes
+
+from benchmarks.instances.grid import run_grid
+from benchmarks.instances.questions import TUNING, question, tuning
+from benchmarks.instances.speed import aggregation_speed, speed_markdown
+from benchmarks.instances.table import markdown, table_rows
+from benchmarks.instances.tuning import best_choices, tuning_markdown
+from benchmarks.instances.variants import Settings, Variant, cell
+from benchmarks.instances.work import Folders
+from s3d_splat.errors import S3DError
+from s3d_splat.io.atomic import write_json, write_text
+
+RESULTS = Path(__file__).parents[1] / "instances.json"
+Question = Literal["clean+faults", "alternatives", "ablations", "kitchen", "aggregation-speed", "all", "tune"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to ask, and of what."""
+
+    question: Annotated[Question, Positional]
+    out: Path  # scenes, trainings, results and tables
+    data: Path | None = None  # folder with the real captures, for the kitchen
+    seeds: tuple[int, ...] = (100, 101, 102)  # of rooms; of the training in the kitchen
+    methods: tuple[str, ...] = ()  # only these (for tune: keys of its grids); none: all
+    jobs: int = 1  # processes at a time
+    write: bool = False  # the tables into benchmarks/instances.json too
+    settings: OmitArgPrefixes[Settings] = field(default_factory=Settings)
+
+
+def main(options: Options) -> None:
+    """Answers the question and prints the tables."""
+    asked = get_args(Question)[:-2] if options.question == "all" else (options.question,)
+    for name in asked:
+        if name == "aggregation-speed":
+            rows: Any = aggregation_speed()
+            text = speed_markdown(rows)
+        elif name == "tune":
+            rows, text = _tuned(options)
+        else:
+            rows, text = _answered(options, _chosen(question(name), options.methods))
+        print(f"\n## {name}\n\n{text}", flush=True)
+        write_text(options.out / f"{name}.md", text)
+        _keep(options.out / f"{name}.json", rows, options)
+        if options.write:
+            known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+            write_json(RESULTS, known | {name: _with_settings(rows, options)})
+
+
+def _answered(options: Options, variants: Sequence[Variant]) -> tuple[list[dict[str, Any]], str]:
+    cells = [cell(variant, seed, options.settings) for variant in variants for seed in options.seeds]
+    figures = run_grid(cells, options.settings, Folders(options.out, options.data), options.jobs)
+    rows = table_rows(cells, figures)
+    return rows, markdown(rows)
+
+
+def _tuned(options: Options) -> tuple[list[dict[str, Any]], str]:
+    rows: list[dict[str, Any]] = []
+    for method in options.methods or TUNING:
+        rows += best_choices(method, _answered(options, tuning(method))[0])
+    return rows, tuning_markdown(rows)
+
+
+def _chosen(variants: Sequence[Variant], methods: Sequence[str]) -> list[Variant]:
+    return [variant for variant in variants if not methods or variant.method in methods]
+
+
+def _keep(path: Path, rows: Any, options: Options) -> None:
+    write_json(path, _with_settings(rows, options))
+
+
+def _with_settings(rows: Any, options: Options) -> dict[str, Any]:
+    return {"settings": vars(options.settings), "rows": rows}
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except S3DError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,104 @@
+"""The seam between a trained field with the masks of its training views and whatever finds the objects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from s3d_splat.instances.build import mask_classes
+from s3d_splat.instances.classes import instance_set
+from s3d_splat.instances.evidence import Decode, MaskedView, MaskEvidence, gather_evidence
+from s3d_splat.instances.options import InstanceOptions
+from s3d_splat.instances.relift import with_neighbours
+from s3d_splat.io.observations import load_observation
+from s3d_splat.io.scene import frames_of
+from s3d_splat.pipeline import TrainedRun, decode
+from s3d_splat.raster.base import Rasterizer
+from s3d_splat.types import Frame, InstanceSet, Scene
+
+Labels = Int[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What every method has to work with."""
+
+    scene: Scene
+    positions: Float[Tensor, "a 3"]  # anchors, metres, on the CPU
+    features: Float[Tensor, "a d"]  # unit length
+    seen: Float[Tensor, " a"]  # rendering weight over the training views, pixels
+    children: int  # Gaussians an anchor decodes
+    evidence: MaskEvidence  # rendering weights of the n = a * children Gaussians under the masks of every view
+    decode: Decode
+    rasterizer: Rasterizer
+    options: InstanceOptions
+    seconds: float  # that gathering it took
+
+    def views(self) -> Iterator[tuple[Frame, MaskedView]]:
+        """The training frames that have masks, in order, with ids as the scene gives them."""
+        return masked_frames(self.scene)
+
+
+class Alternative(Protocol):
+    """A way to find the objects. A variant is a frozen dataclass whose fields are its constants."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def labels(self, material: Material) -> Labels:
+        """The object of every Gaussian, anchor by anchor: any number, 0 = none. No number is tied to a class."""
+
+
+def gather(run: TrainedRun, options: InstanceOptions) -> Material:
+    """Collect what the alternatives work with; nothing of a test frame is read."""
+    start = time.perf_counter()
+    field = run.field
+    evidence = gather_evidence(
+        (view for _, view in masked_frames(run.scene)),
+        lambda camera: decode(field, camera),
+        run.rasterizer,
+        mask_classes(run.scene.instances, run.scene.classes),
+        options.relift,
+    )
+    positions = field.positions.detach().cpu()
+    children = len(evidence.seen) // max(len(positions), 1)
+    return Material(
+        scene=run.scene,
+        positions=positions,
+        features=normalize(field.feature.detach().cpu(), dim=1),
+        seen=torch.from_numpy(evidence.seen).reshape(len(positions), children).sum(1),
+        children=children,
+        evidence=evidence,
+        decode=lambda camera: decode(field, camera),
+        rasterizer=run.rasterizer,
+        options=options,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def found_objects(material: Material, labels: Labels) -> InstanceSet:
+    """The objects that labels (0 = none) of all Gaussians stand for, by the same votes on classes as ours.
+
+    Gaussians that no view saw take the label of a neighbour, as in ours, and objects of one stuff class are one.
+    """
+    numbers = np.unique(labels[labels > 0])
+    compact = np.where(labels > 0, np.searchsorted(numbers, labels) + 1, 0)
+    compact = with_neighbours(compact, material.evidence, material.children, material.options.aggregation.unseen_radius)
+    stuff = len(np.unique(material.evidence.class_id[material.evidence.stuff]))
+    return instance_set(material.evidence, np.where(compact > 0, compact + stuff, 0), material.children)
+
+
+def masked_frames(scene: Scene) -> Iterator[tuple[Frame, MaskedView]]:
+    """The training frames with masks, read one at a time."""
+    for frame in frames_of(scene, "train"):
+        if frame.instance_path is not None:
+            observed = load_observation(frame)
+            assert observed.instances is not None
+            yield frame, MaskedView(frame.camera, observed.instances, observed.semantics, observed.mask)
