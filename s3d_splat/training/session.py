@@ -91,7 +91,7 @@ class TrainingSession:
             self._collect(visible, output, gaussians, view.camera)
         self._grow(stage)
         error = (output.colour.detach() - target).square()
-        mse = float(error.mean() if mask is None else error[mask].sum() / max(3 * int(mask.sum()), 1))
+        mse = float(error.mean() if mask is None else (error * mask[..., None]).sum() / (3 * mask.sum()).clamp(min=1))
         report = StepReport(
             step=self.step_index,
             stage=stage.name,
