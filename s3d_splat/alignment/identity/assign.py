@@ -68,8 +68,6 @@ def assign_ids(
             advance(len(frames) + done + 1, 2 * len(frames))
     tracks, scores, rejected = drawing.tracks()
     # An object that test images alone show has their word for its class.
-    ballots = np.where(
-        np.isin(ids, ids[weight > 0]), weight, 1
-    )
+    ballots = np.where(np.isin(ids, ids[weight > 0]), weight, 1)
     instances, classes = instance_rows(ids, table, ballots, scores)
     return Identities(instances, classes, drawing.point_ids(proxy), tracks, rejected)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from s3d_splat.alignment.identity.joining import FrameTracks
 from s3d_splat.alignment.identity.lifting import sampled_pixels, unprojected
-from s3d_splat.alignment.identity.redraw import REACH, Look, redrawn
+from s3d_splat.alignment.identity.redraw import Look, reach, redrawn
 from s3d_splat.alignment.identity.values import ObjectTrack, Rejection
 from s3d_splat.alignment.identity.votes import IdVotes
 from s3d_splat.alignment.pixels import fused_depth, load_masks
@@ -43,11 +43,12 @@ class Drawing:
         """Write the masks of all frames; each frame is handed on when its masks are written."""
         window: deque[Look] = deque()
         ahead = 0
+        span = min((reach(frame.camera) for frame in frames), default=0)
         for place, frame in enumerate(frames):
-            while ahead < min(place + REACH + 1, len(frames)):
+            while ahead < min(place + span + 1, len(frames)):
                 window.append(self._look(frames[ahead]))
                 ahead += 1
-            while window[0].index < frames[max(0, place - REACH)].index:
+            while window[0].index < frames[max(0, place - span)].index:
                 window.popleft()
             look = next(item for item in window if item.index == frame.index)
             labels = redrawn(look, [item for item in window if item.index != frame.index and not item.is_test])
@@ -79,7 +80,7 @@ class Drawing:
         tracks = self._tracks[frame.index]
         masks = [mask for mask in load_masks(frame) if mask is not None]
         for mask, given, track in zip(masks, tracks.ids, tracks.tracks, strict=True):
-            lookup = np.zeros(int(given.max(initial=0)) + 1, dtype=np.int32)
+            lookup = np.zeros(int(given.max(initial=0)) + 1, dtype=np.uint16)
             lookup[given] = self._ids[track]
             labels.append(lookup[mask.numpy().ravel()])
         return Look(frame.index, frame.camera, fused_depth(frame)[0].numpy(), tuple(labels), frame.is_test)

@@ -10,16 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, UInt16
 
 from s3d_splat.types import Camera
 
-_NEIGHBOURS = 16  # images that are asked
-REACH = 20  # images on either side that may be asked
+_NEIGHBOURS = 64  # images that are asked
+_REACH = 60  # images on either side that may be asked
+_HELD = 400_000_000  # bytes of images that are held for that; large images ask fewer
 _PROBES = 300  # surface points that tell how much of an image another one sees
 _SEEN = 0.05  # of an image must be visible in another one for its votes
 _DEPTH_TOLERANCE = 0.04  # of the depth: two looks at one surface
-_POSE_NOISE = 0.25  # variance of the error of a projection, of that of a mask's border in the same image
+_POSE_NOISE = 0.1  # variance of the error of a projection, of that of a mask's border in the same image
 _FARTHEST = 0.1  # times nearer: what is farther still has no less weight
 _OWN_WEIGHT = 1.5  # votes of the image's own mask, which needs no projection
 _VOID_WEIGHT = 0.1  # of a look that found no label: masks drop out more often than they appear from nothing
@@ -37,13 +38,19 @@ class Look:
     index: int
     camera: Camera
     depth: Float[np.ndarray, "h w"]  # float32, 0 = none
-    labels: tuple[Int[np.ndarray, " p"], ...]  # int32, row-major
+    labels: tuple[UInt16[np.ndarray, " p"], ...]  # row-major
     is_test: bool = False
     names: Int[np.ndarray, " i"] = field(init=False)  # ids that occur
 
     def __post_init__(self) -> None:
         found = [np.flatnonzero(np.bincount(labels)) for labels in self.labels]
         object.__setattr__(self, "names", np.unique(np.concatenate([np.zeros(0, np.int64), *found])))
+
+
+def reach(camera: Camera) -> int:
+    """How many images of such a camera are held on either side of the one that is drawn."""
+    each = camera.width * camera.height * (np.dtype(np.float32).itemsize + 2 * np.dtype(np.uint16).itemsize)
+    return int(min(_REACH, max(1, _HELD // (2 * each))))
 
 
 class Reprojection:

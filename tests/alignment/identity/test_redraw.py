@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
-from s3d_splat.alignment.identity.redraw import Look, _elected, filled_holes, redrawn
+from s3d_splat.alignment.identity.redraw import Look, _elected, filled_holes, reach, redrawn
 from s3d_splat.alignment.identity.votes import IdVotes
 from s3d_splat.geometry.voxels import voxel_keys
 from tests.alignment.identity.painted_room import LEFT, PILLAR, WALL, cameras, true_labels
@@ -15,7 +17,7 @@ from tests.alignment.posed_images import room_depth
 def look(index: int, labels: np.ndarray | None = None) -> Look:
     camera = cameras(9)[index]
     given = true_labels(camera).numpy() if labels is None else labels
-    return Look(index, camera, room_depth(camera).numpy(), (given.ravel().astype(np.int32),))
+    return Look(index, camera, room_depth(camera).numpy(), (given.ravel().astype(np.uint16),))
 
 
 def test_masks_that_agree_stay_as_they_are() -> None:
@@ -44,8 +46,15 @@ def test_an_image_with_a_few_points_of_depth_keeps_its_masks() -> None:
     """Votes at single pixels would make holes in the masks around them."""
     few = look(4)
     sparse = np.where(np.arange(few.depth.size).reshape(few.depth.shape) % 10 == 0, few.depth, 0).astype(np.float32)
-    other = Look(4, few.camera, sparse, (np.full(few.depth.size, WALL, np.int32),))
+    other = Look(4, few.camera, sparse, (np.full(few.depth.size, WALL, np.uint16),))
     assert (redrawn(other, [look(index) for index in range(9) if index != 4]) == WALL).all()
+
+
+def test_large_images_are_held_in_smaller_numbers() -> None:
+    small = cameras(1)[0]
+    assert reach(small) == 60
+    large = replace(small, width=4000, height=2500)
+    assert reach(large) == 2  # 80 MB each: 400 MB hold five, two on either side of one
 
 
 def test_a_thin_object_gets_the_area_that_its_votes_add_up_to() -> None:
