@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class Options:
     data: Path | None = None  # folder with the real captures, for the kitchen
     seeds: tuple[int, ...] = (100, 101, 102)  # of rooms; of the training in the kitchen
     methods: tuple[str, ...] = ()  # only these (for tune: keys of its grids); none: all
+    masks: tuple[str, ...] = ()  # only these conditions, as the tables call them ("clean", "drop" ...); none: all
     jobs: int = 1  # processes at a time
     write: bool = False  # the tables into benchmarks/instances.json too
     settings: OmitArgPrefixes[Settings] = field(default_factory=Settings)
@@ -63,7 +65,9 @@ def main(options: Options) -> None:
         elif name == "tune":
             rows, text = _tuned(options)
         else:
-            rows, text = _answered(options, _chosen(question(name), options.methods))
+            rows, text = _answered(
+                options, [row for row in question(name) if not options.methods or row.method in options.methods]
+            )
         print(f"\n## {name}\n\n{text}", flush=True)
         write_text(options.out / f"{name}.md", text)
         _keep(options.out / f"{name}.json", rows, options)
@@ -73,7 +77,8 @@ def main(options: Options) -> None:
 
 
 def _answered(options: Options, variants: Sequence[Variant]) -> tuple[list[dict[str, Any]], str]:
-    cells = [cell(variant, seed, options.settings) for variant in variants for seed in options.seeds]
+    wanted = [variant for variant in variants if not options.masks or variant.condition in options.masks]
+    cells = [cell(variant, seed, options.settings) for variant in wanted for seed in options.seeds]
     figures = run_grid(cells, options.settings, Folders(options.out, options.data), options.jobs)
     rows = table_rows(cells, figures)
     return rows, markdown(rows)
@@ -86,10 +91,6 @@ def _tuned(options: Options) -> tuple[list[dict[str, Any]], str]:
     return rows, tuning_markdown(rows)
 
 
-def _chosen(variants: Sequence[Variant], methods: Sequence[str]) -> list[Variant]:
-    return [variant for variant in variants if not methods or variant.method in methods]
-
-
 def _keep(path: Path, rows: Any, options: Options) -> None:
     write_json(path, _with_settings(rows, options))
 
@@ -99,8 +100,11 @@ def _with_settings(rows: Any, options: Options) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         main(tyro.cli(Options))
     except S3DError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

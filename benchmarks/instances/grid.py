@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import Any
 
 from benchmarks.instances.variants import Cell, Settings
@@ -57,15 +57,17 @@ def _in_processes(tasks: Sequence[Task], jobs: int) -> set[str]:
                     failed.add(name)
                 state = "done" if done else "failed"
                 print(f"[{number}/{len(tasks)}] {name} {state} in {seconds:.0f} s", file=sys.stderr, flush=True)
-        except KeyboardInterrupt:
+        except BaseException:  # an interrupted call leaves no process behind
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.terminate()
             raise
     return failed
 
 
 def _in_process(function: Callable[..., None], arguments: tuple[Any, ...]) -> tuple[bool, float]:
     start = time.monotonic()
-    process = get_context("spawn").Process(target=function, args=arguments)
+    process = get_context("spawn").Process(target=function, args=arguments, daemon=True)
     process.start()
     process.join()
     return process.exitcode == 0, time.monotonic() - start

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -15,23 +15,33 @@ from torch.nn.functional import normalize
 
 from s3d_splat.instances.build import mask_classes
 from s3d_splat.instances.classes import instance_set
-from s3d_splat.instances.evidence import Decode, MaskedView, MaskEvidence, gather_evidence
+from s3d_splat.instances.evidence import Decode, MaskClasses, MaskedView, MaskEvidence, gather_evidence
 from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.instances.relift import with_neighbours
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.scene import frames_of
 from s3d_splat.pipeline import TrainedRun, decode
 from s3d_splat.raster.base import Rasterizer
-from s3d_splat.types import Frame, InstanceSet, Scene
+from s3d_splat.types import InstanceSet, Scene
 
 Labels = Int[np.ndarray, " n"]
+
+
+@dataclass(frozen=True)
+class LabelledView:
+    """A training view with its masks, ids as the scene gives them."""
+
+    masked: MaskedView
+    depth: Float[Tensor, "h w"] | None  # metres, 0 = none
 
 
 @dataclass(frozen=True)
 class Material:
     """What every method has to work with."""
 
-    scene: Scene
+    cloud: Float[Tensor, "p 3"]  # points of the proxy, metres
+    classes: MaskClasses
+    views: Callable[[], Iterator[LabelledView]]  # read anew at every call, one at a time
     positions: Float[Tensor, "a 3"]  # anchors, metres, on the CPU
     features: Float[Tensor, "a d"]  # unit length
     seen: Float[Tensor, " a"]  # rendering weight over the training views, pixels
@@ -41,10 +51,6 @@ class Material:
     rasterizer: Rasterizer
     options: InstanceOptions
     seconds: float  # that gathering it took
-
-    def views(self) -> Iterator[tuple[Frame, MaskedView]]:
-        """The training frames that have masks, in order, with ids as the scene gives them."""
-        return masked_frames(self.scene)
 
 
 class Alternative(Protocol):
@@ -59,18 +65,16 @@ class Alternative(Protocol):
 def gather(run: TrainedRun, options: InstanceOptions) -> Material:
     """Collect what the alternatives work with; nothing of a test frame is read."""
     start = time.perf_counter()
-    field = run.field
-    evidence = gather_evidence(
-        (view for _, view in masked_frames(run.scene)),
-        lambda camera: decode(field, camera),
-        run.rasterizer,
-        mask_classes(run.scene.instances, run.scene.classes),
-        options.relift,
-    )
+    scene, field = run.scene, run.field
+    classes = mask_classes(scene.instances, scene.classes)
+    shown = (view.masked for view in labelled_views(scene))
+    evidence = gather_evidence(shown, lambda camera: decode(field, camera), run.rasterizer, classes, options.relift)
     positions = field.positions.detach().cpu()
     children = len(evidence.seen) // max(len(positions), 1)
     return Material(
-        scene=run.scene,
+        cloud=scene.proxy.points,
+        classes=classes,
+        views=lambda: labelled_views(scene),
         positions=positions,
         features=normalize(field.feature.detach().cpu(), dim=1),
         seen=torch.from_numpy(evidence.seen).reshape(len(positions), children).sum(1),
@@ -95,10 +99,11 @@ def found_objects(material: Material, labels: Labels) -> InstanceSet:
     return instance_set(material.evidence, np.where(compact > 0, compact + stuff, 0), material.children)
 
 
-def masked_frames(scene: Scene) -> Iterator[tuple[Frame, MaskedView]]:
-    """The training frames with masks, read one at a time."""
+def labelled_views(scene: Scene) -> Iterator[LabelledView]:
+    """The training frames that have masks, in order."""
     for frame in frames_of(scene, "train"):
         if frame.instance_path is not None:
             observed = load_observation(frame)
             assert observed.instances is not None
-            yield frame, MaskedView(frame.camera, observed.instances, observed.semantics, observed.mask)
+            masked = MaskedView(frame.camera, observed.instances, observed.semantics, observed.mask)
+            yield LabelledView(masked, observed.depth)

@@ -20,7 +20,7 @@ class DirectLifting:
 
     def labels(self, material: Material) -> Labels:
         """Ids as the masks of the scene have them."""
-        return lifted_labels(material, (view for _, view in material.views()), self.min_labelled)
+        return lifted_labels(material, (view.masked for view in material.views()), self.min_labelled)
 
 
 def lifted_labels(material: Material, views: Iterable[MaskedView], min_labelled: float) -> Labels:

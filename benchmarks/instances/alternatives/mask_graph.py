@@ -17,16 +17,13 @@ from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
-from benchmarks.instances.alternatives.base import Labels, Material
+from benchmarks.instances.alternatives.base import LabelledView, Labels, Material
 from benchmarks.instances.alternatives.direct_lifting import lifted_labels
 from s3d_splat.geometry.cameras import is_in_view, project
 from s3d_splat.geometry.neighbours import nearest_neighbours
-from s3d_splat.instances.build import mask_classes
 from s3d_splat.instances.consensus import cluster_columns
 from s3d_splat.instances.evidence import MaskedView
 from s3d_splat.instances.graph import components
-from s3d_splat.io.observations import load_depth
-from s3d_splat.types import Frame
 
 _PERCENTILES = range(95, -1, -5)  # of the observers that pairs have; the pairs above one join, then those above the next
 _NEAR, _NEAR_SHARE = 0.03, 0.02  # metres, and of the depth; a point this close to the depth image is what the pixel shows
@@ -58,18 +55,17 @@ class MaskGraph:
 
     def labels(self, material: Material) -> Labels:
         """Objects of things from the graph, of stuff from the classes of masks."""
-        proxy = material.scene.proxy.points
-        cloud = proxy[torch.randperm(len(proxy), generator=torch.Generator().manual_seed(0))[: self.points]]
-        classes = mask_classes(material.scene.instances, material.scene.classes)
-        sets = _mask_sets(material, cloud, classes.of_id)
-        stuff = sorted(classes.stuff)
+        order = torch.randperm(len(material.cloud), generator=torch.Generator().manual_seed(0))
+        cloud = material.cloud[order[: self.points]]
+        sets = _mask_sets(material, cloud)
+        stuff = sorted(material.classes.stuff)
         is_stuff = np.isin(sets.class_id, stuff)
         label = np.searchsorted(stuff, sets.class_id) + 1
         label[~is_stuff] = self._clusters(sets, ~is_stuff)
         label[~is_stuff & (label > 0)] += len(stuff)
         if self.transfer == "lift":
             table = {(int(f), int(i)): int(k) for f, i, k in zip(sets.frame, sets.given, label, strict=True)}
-            views = (_relabelled(view, number, table) for number, (_, view) in enumerate(material.views()))
+            views = (_relabelled(view.masked, number, table) for number, view in enumerate(material.views()))
             return lifted_labels(material, views, material.options.relift.min_labelled)
         votes = csr_matrix(sets.holds.T @ cluster_columns(np.where(label > 0, label, -1), int(label.max(initial=0)) + 1))
         owner = np.asarray(votes.argmax(axis=1)).ravel()
@@ -147,13 +143,13 @@ def _where(matrix: csr_matrix, condition: Callable[[np.ndarray, np.ndarray, np.n
     return csr_matrix((ones, (entries.row[chosen], entries.col[chosen])), shape=matrix.shape)
 
 
-def _mask_sets(material: Material, cloud: Float[Tensor, "p 3"], class_of: Mapping[int, int]) -> MaskSets:
+def _mask_sets(material: Material, cloud: Float[Tensor, "p 3"]) -> MaskSets:
     """Which proxy points each mask of each frame with a depth image shows."""
     rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     frame_of, given = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     total = 0
-    for number, (frame, view) in enumerate(material.views()):
-        point, label = _shown(frame, view, cloud)
+    for number, view in enumerate(material.views()):
+        point, label = _shown(view, cloud)
         ids, mask = np.unique(label, return_inverse=True)
         rows.append(mask + total)
         columns.append(point)
@@ -166,23 +162,21 @@ def _mask_sets(material: Material, cloud: Float[Tensor, "p 3"], class_of: Mappin
         holds=csr_matrix((np.ones(len(row)), (row, column)), shape=(total, len(cloud))),
         frame=np.concatenate(frame_of),
         given=ids,
-        class_id=np.array([class_of.get(int(i), 0) for i in ids], dtype=np.int64),
+        class_id=np.array([material.classes.of_id.get(int(i), 0) for i in ids], dtype=np.int64),
     )
 
 
-def _shown(
-    frame: Frame, view: MaskedView, cloud: Float[Tensor, "p 3"]
-) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
+def _shown(view: LabelledView, cloud: Float[Tensor, "p 3"]) -> tuple[Int[np.ndarray, " k"], Int[np.ndarray, " k"]]:
     """The points that a frame shows under masks (the depth image agrees with them), and the mask id of each."""
-    depth = load_depth(frame)
+    depth, camera = view.depth, view.masked.camera
     if depth is None:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    points = cloud.to(view.camera.T_world_camera)
-    inside = torch.nonzero(is_in_view(points, view.camera))[:, 0]
-    pixels, z = project(points[inside], view.camera)
-    column = pixels[:, 0].long().clamp(0, view.camera.width - 1)
-    row = pixels[:, 1].long().clamp(0, view.camera.height - 1)
-    label = view.instances[row, column]
+    points = cloud.to(camera.T_world_camera)
+    inside = torch.nonzero(is_in_view(points, camera))[:, 0]
+    pixels, z = project(points[inside], camera)
+    column = pixels[:, 0].long().clamp(0, camera.width - 1)
+    row = pixels[:, 1].long().clamp(0, camera.height - 1)
+    label = view.masked.instances[row, column]
     near = (depth[row, column] - z).abs() < _NEAR + _NEAR_SHARE * z
     shown = near & (depth[row, column] > 0) & (label > 0)
     return inside[shown].numpy(), label[shown].numpy().astype(np.int64)
