@@ -1,7 +1,8 @@
-"""Anchors to clusters, without a look at any mask: seeds, k-means, graph, small clusters, unseen anchors."""
+"""Anchors to clusters: seeds, k-means, what joins over-segments, small clusters, unseen anchors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +11,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from s3d_splat.geometry.neighbours import nearest_neighbours
-from s3d_splat.instances.graph import components, segment_edges
+from s3d_splat.instances.clustering.base import OverSegments
+from s3d_splat.instances.clustering.registry import CLUSTERINGS
+from s3d_splat.instances.consensus import Overlap
 from s3d_splat.instances.options import AggregationOptions
 from s3d_splat.instances.over_segmentation import joint_space, over_segment, segment_means
+
+MasksOver = Callable[[Int[Tensor, " a"]], Overlap]
+"""How the masks of the views lie over segments of anchors (segment 0, 1, ... of each anchor, -1 = none)."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +38,16 @@ def aggregate_anchors(
     options: AggregationOptions,
     generator: torch.Generator,
     children: int = 1,
+    colours: Float[Tensor, "a 3"] | None = None,
+    masks_over: MasksOver | None = None,
 ) -> AnchorClusters:
     """Clusters of anchors that are alike in feature and connected in space (InstanceGaussian, section 3.3).
 
     `weights` say how much of each anchor the views saw; anchors with weight 0 have learnt no feature: they are no seeds
     and count for no prototype, and take the label of the nearest labelled anchor within `options.unseen_radius` metres. An
-    anchor counts as `children` Gaussians in the size rules. Runs on the CPU; the result is where `positions` are.
+    anchor counts as `children` Gaussians in the size rules. The anchors may as well be Gaussians with features of their own.
+    `colours` (0..1) are needed where edges compare them, `masks_over` where the threshold is chosen from the masks. Runs on
+    the CPU; the result is where `positions` are.
     """
     device = positions.device
     positions, features, weights = (value.detach().cpu() for value in (positions, features, weights))
@@ -46,8 +56,17 @@ def aggregate_anchors(
     labels = torch.zeros(len(positions), dtype=torch.int64)
     if len(seen):
         points = joint_space(positions[seen], features[seen], options.position_weight)
-        segments[seen] = over_segment(points, options.seeds, options.iterations, generator)
-        labels[seen] = _join(positions[seen], features[seen], weights[seen], segments[seen], options, children)
+        segments[seen] = over_segment(points, options.seeds, options.iterations, generator, options.first_seed)
+        chosen = masks_over if options.feature_threshold is None else None
+        described = OverSegments(
+            positions[seen],
+            segments[seen],
+            _looks(features[seen], None if colours is None else colours[seen], weights[seen], segments[seen], options),
+            torch.bincount(segments[seen]) * children >= options.min_join,
+            None if chosen is None else chosen(segments),
+        )
+        cluster = CLUSTERINGS[options.clustering](described, options)[segments[seen]]
+        labels[seen] = numbered_by_size(cluster, torch.bincount(cluster) * children >= options.min_size)
     labels = _with_neighbours(positions, labels, weights <= 0, options.unseen_radius)
     count = int(labels.max()) if len(labels) else 0
     owned = labels > 0
@@ -60,21 +79,20 @@ def aggregate_anchors(
     )
 
 
-def _join(
-    positions: Float[Tensor, "n 3"],
+def _looks(
     features: Float[Tensor, "n d"],
+    colours: Float[Tensor, "n 3"] | None,
     weights: Float[Tensor, " n"],
     segments: Int[Tensor, " n"],
     options: AggregationOptions,
-    children: int,
-) -> Int[Tensor, " n"]:
-    """Cluster 1, 2, ... of each seen anchor, 0 where its cluster is too small; the largest cluster is 1."""
-    sizes = torch.bincount(segments) * children
-    prototypes = normalize(segment_means(normalize(features, dim=1), segments, len(sizes), weights), dim=1)
-    joinable = (sizes >= options.min_join).long()
-    pairs = segment_edges(prototypes, positions, segments, joinable, options)
-    cluster = components(len(sizes), pairs)[segments]
-    return numbered_by_size(cluster, torch.bincount(cluster) * children >= options.min_size)
+) -> Float[Tensor, "k e"]:
+    """What over-segments are compared by, in a space of edge 1 (see `OverSegments.looks`)."""
+    count = int(segments.max()) + 1
+    if options.edges == "colour":
+        if colours is None:
+            raise ValueError("edges compare colours, and there are none")
+        return segment_means(colours.detach().cpu(), segments, count, weights)
+    return normalize(segment_means(normalize(features, dim=1), segments, count, weights), dim=1) / 2
 
 
 def numbered_by_size(cluster: Int[Tensor, " n"], keep: Bool[Tensor, " k"]) -> Int[Tensor, " n"]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from s3d_splat.instances.aggregate import aggregate_anchors
 from s3d_splat.instances.classes import instance_set
-from s3d_splat.instances.evidence import Decode, MaskClasses, MaskedView, gather_evidence
+from s3d_splat.instances.consensus import Overlap, cluster_columns
+from s3d_splat.instances.evidence import ANYWHERE, Decode, MaskClasses, MaskedView, MaskEvidence, gather_evidence
 from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.instances.relift import relift, with_neighbours
 from s3d_splat.raster.base import Rasterizer
@@ -19,27 +22,57 @@ from s3d_splat.types import ClassInfo, InstanceInfo, InstanceSet
 
 def build_instances(
     positions: Float[Tensor, "a 3"],
-    features: Float[Tensor, "a d"],
+    features: Float[Tensor, "a *s d"],
     decode: Decode,
     rasterizer: Rasterizer,
     views: Iterable[MaskedView],
     classes: MaskClasses,
     options: InstanceOptions,
 ) -> InstanceSet:
-    """Objects of a field with `a` anchors (positions in metres, one feature each), as the masks of `views` show them.
+    """Objects of a field with `a` anchors (positions in metres), as the masks of `views` show them.
 
+    `features` are the anchors' [a, d], or those of their k Gaussians [a, k, d]: these are clustered then, not the anchors.
     `decode` gives all a * k Gaussians for a camera, anchor by anchor; `views` are training views, in a fixed order. The
     result is on the CPU and has the same bits for the same seed, however the mask ids of single views were chosen.
     """
     evidence = gather_evidence(views, decode, rasterizer, classes, options.relift)
     children = len(evidence.seen) // max(len(positions), 1)
-    seen = torch.from_numpy(evidence.seen).reshape(len(positions), children).sum(1)
-    generator = torch.Generator().manual_seed(options.seed)
-    clusters = aggregate_anchors(positions, features, seen, options.aggregation, generator, children)
-    labels = clusters.labels.cpu().numpy().astype("int64").repeat(children)
+    labels = _clustered(positions, features, decode, evidence, options)
     labels = relift(evidence, labels, options.relift)
     labels = with_neighbours(labels, evidence, children, options.aggregation.unseen_radius)
     return instance_set(evidence, labels, children)
+
+
+def _clustered(
+    positions: Float[Tensor, "a 3"],
+    features: Float[Tensor, "a *s d"],
+    decode: Decode,
+    evidence: MaskEvidence,
+    options: InstanceOptions,
+) -> Int[np.ndarray, " n"]:
+    """Cluster 1, 2, ... of every Gaussian, 0 = none, from what has a feature: anchors or single Gaussians."""
+    points = positions if features.ndim == 2 else torch.from_numpy(evidence.means).to(positions)
+    gaussians = len(evidence.seen) // max(len(points), 1)  # a point
+
+    def masks_over(segments: Int[Tensor, " p"]) -> Overlap:
+        of_gaussian = segments.numpy().repeat(gaussians)
+        columns = cluster_columns(of_gaussian, int(segments.max()) + 1)
+        return Overlap(csr_matrix(evidence.weights @ columns), evidence.view)
+
+    colours = None
+    if options.aggregation.edges == "colour":
+        colours = decode(ANYWHERE).colours.reshape(len(points), gaussians, 3).mean(1)
+    clusters = aggregate_anchors(
+        points,
+        features.flatten(0, -2),
+        torch.from_numpy(evidence.seen).reshape(len(points), gaussians).sum(1),
+        options.aggregation,
+        torch.Generator().manual_seed(options.seed),
+        gaussians,
+        colours,
+        masks_over,
+    )
+    return clusters.labels.cpu().numpy().astype(np.int64).repeat(gaussians)
 
 
 def mask_classes(instances: Sequence[InstanceInfo], classes: Sequence[ClassInfo]) -> MaskClasses:

@@ -18,7 +18,7 @@ from s3d_splat.types import Camera, Gaussians
 
 Decode = Callable[[Camera], Gaussians]
 
-_ANYWHERE = Camera(torch.eye(4), fx=1.0, fy=1.0, cx=0.5, cy=0.5, width=1, height=1)  # centres are the same for every camera
+ANYWHERE = Camera(torch.eye(4), fx=1.0, fy=1.0, cx=0.5, cy=0.5, width=1, height=1)  # centres are the same for every camera
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def gather_evidence(
     """
     rows, columns, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
     view_of, class_of = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-    means = decode(_ANYWHERE).means.detach().cpu().numpy().astype(np.float64)
+    means = decode(ANYWHERE).means.detach().cpu().numpy().astype(np.float64)
     seen, total = np.zeros(len(means)), 0
     for number, view in enumerate(views):
         masks, class_ids = _masks_with_classes(view, classes, options.min_pixels)

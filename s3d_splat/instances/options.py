@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-Edges = Literal["both", "feature", "voxel"]
+Edges = Literal["both", "feature", "voxel", "colour"]
+ClusteringName = Literal["graph", "hdbscan"]
+FirstSeed = Literal["random", "outermost"]
 
 
 @dataclass(frozen=True)
@@ -11,11 +13,16 @@ class AggregationOptions:
     """From anchors to clusters (InstanceGaussian, section 3.3): seeds, over-segments, a graph between them."""
 
     seeds: int = 1_000  # over-segments to start with; never more than there are anchors
+    first_seed: FirstSeed = "random"  # farthest point sampling starts anywhere, or farthest from the mean of all
     iterations: int = 2  # of k-means, starting from the seeds
     position_weight: float = 0.3  # joint-space units a metre; two opposite unit features are 2 apart
-    feature_threshold: float = 0.15  # two over-segments nearer than this are alike (unit features mapped to 0..1)
+    clustering: ClusteringName = "graph"  # what joins over-segments to objects
+    feature_threshold: float | None = (
+        0.15  # nearer over-segments are alike (unit features mapped to 0..1); None: as the masks say
+    )
     voxel: float = 0.1  # metres; over-segments touch where their voxels share a face
-    edges: Edges = "both"  # what joins two over-segments: alike and touching, alike alone, or touching alone
+    edges: Edges = "both"  # what an edge asks for: alike and touching, alike, touching, or alike in colour and touching
+    hdbscan_min_segments: int = 2  # over-segments of the smallest cluster that HDBSCAN tells from noise
     min_join: int = 10  # Gaussians; a smaller over-segment joins nothing
     min_size: int = 5  # Gaussians; a smaller cluster is dropped
     unseen_radius: float = 0.3  # metres; anchors no view saw take the label of the nearest one within this

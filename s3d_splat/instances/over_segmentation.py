@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from s3d_splat.instances.options import FirstSeed
 from s3d_splat.instances.sampling import farthest_points
 
 _BLOCK = 2048  # points whose distances to all centres fit into the processor's cache
@@ -23,13 +24,22 @@ def joint_space(
     return torch.cat((normalize(features.float(), dim=1), centred * position_weight), dim=1)
 
 
-def over_segment(points: Float[Tensor, "n e"], count: int, iterations: int, generator: torch.Generator) -> Int[Tensor, " n"]:
+def over_segment(
+    points: Float[Tensor, "n e"],
+    count: int,
+    iterations: int,
+    generator: torch.Generator,
+    first_seed: FirstSeed = "random",
+) -> Int[Tensor, " n"]:
     """The over-segment of each point, 0..k-1 with k <= count and none empty.
 
-    Lloyd's k-means from farthest-point seeds (the first is drawn from `generator`); the sampling is the first assignment, so
-    `iterations` counts how often centres move. The same bits for the same seed.
+    Lloyd's k-means from farthest-point seeds (the first is drawn from `generator`, or the outermost point); the sampling is
+    the first assignment, so `iterations` counts how often centres move. The same bits for the same seed.
     """
-    start = int(torch.randint(len(points), (1,), generator=generator))
+    if first_seed == "random":
+        start = int(torch.randint(len(points), (1,), generator=generator))
+    else:
+        start = int((points - points.mean(0)).square().sum(1).argmax())
     seeds, labels = farthest_points(points, count, start)
     for _ in range(iterations):
         labels = _nearest(points, segment_means(points, labels, len(seeds)))

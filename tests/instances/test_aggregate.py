@@ -6,6 +6,7 @@ import torch
 from s3d_splat.instances.aggregate import AnchorClusters, aggregate_anchors
 from s3d_splat.instances.graph import components
 from s3d_splat.instances.options import AggregationOptions, Edges
+from s3d_splat.instances.over_segmentation import over_segment
 
 RED, GREEN = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0])
 
@@ -44,6 +45,38 @@ def test_edges_choose_what_joins(edges: Edges, expected: int) -> None:
     """A red and a green patch that touch, and another red one far away."""
     clusters = aggregate([(patch(0.0), RED), (patch(0.4), GREEN), (patch(5.0), RED)], edges=edges)
     assert len(clusters.sizes) == expected
+
+
+def test_edges_by_colour_ask_nothing_of_features() -> None:
+    """Two patches of one feature that touch, one black, one white; and two of one colour and two features."""
+    positions, colours = torch.cat((patch(0.0), patch(0.4))), torch.zeros(128, 3)
+    options = AggregationOptions(seeds=8, min_join=1, min_size=3, edges="colour")
+
+    def clusters(features: torch.Tensor, colours: torch.Tensor) -> list[int]:
+        generator = torch.Generator().manual_seed(0)
+        return aggregate_anchors(positions, features, torch.ones(128), options, generator, 1, colours).sizes.tolist()
+
+    features = torch.cat((RED.expand(64, -1), GREEN.expand(64, -1)))
+    assert clusters(features, colours) == [128]
+    colours[64:] = 1.0
+    assert clusters(features, colours) == [64, 64]
+    with pytest.raises(ValueError, match="there are none"):
+        aggregate([(patch(0.0), RED)], edges="colour")
+
+
+def test_the_first_seed_is_drawn_or_the_outermost_point() -> None:
+    points = torch.tensor([[0.0], [1.0], [1.1], [9.0]])
+    for seed in range(5):  # from 9, the farthest is 0, and whatever the middle ones are nearer to is settled
+        found = over_segment(points, 2, 0, torch.Generator().manual_seed(seed), "outermost")
+        assert found.tolist() == [1, 1, 1, 0]
+    drawn = {tuple(over_segment(points, 2, 0, torch.Generator().manual_seed(seed)).tolist()) for seed in range(20)}
+    assert len(drawn) > 1
+
+
+def test_hdbscan_may_take_the_place_of_the_graph() -> None:
+    clusters = aggregate([(patch(0.0), RED), (patch(5.0), GREEN)], clustering="hdbscan", seeds=30)
+    assert not set(clusters.labels[:64].tolist()) & set(clusters.labels[64:].tolist())
+    assert int(clusters.labels.min()) > 0
 
 
 def test_a_large_surface_in_many_over_segments_is_one_object() -> None:

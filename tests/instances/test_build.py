@@ -144,6 +144,47 @@ def test_a_childs_label_may_differ_from_its_anchors(rasterizer: Rasterizer) -> N
     assert found.size.tolist() == [15 * SIDE, 9 * SIDE]
 
 
+def clusters_alone(rounds: int = 0, **aggregation: object) -> InstanceOptions:
+    """Options under which over-segments of any size join, and masks do not vote unless there are rounds."""
+    chosen = replace(OPTIONS.aggregation, min_join=1, **aggregation)  # type: ignore[arg-type]
+    return replace(OPTIONS, aggregation=chosen, relift=replace(OPTIONS.relift, rounds=rounds))
+
+
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_gaussians_with_features_of_their_own_are_clustered_themselves(rasterizer: Rasterizer, rounds: int) -> None:
+    """As above, and already the features tell the two children of an anchor on the border apart."""
+    shown, border = wall(), stripes(9, 15).flatten().long()
+    options = clusters_alone(rounds=rounds)
+    views = [MaskedView(camera(), stripes(9, 15))]
+    features = FEATURES[border].reshape(-1, 2, 6)
+    found = build_instances(shown.means[::2], features, lambda camera: shown, rasterizer, views, CLASSES, options)
+    assert found.child_instance.shape == (SIDE * SIDE // 2, 2)
+    assert found.child_instance[4].tolist() == [2, 1]
+    assert found.size.tolist() == [15 * SIDE, 9 * SIDE]
+
+
+@pytest.mark.parametrize("owner", ["anchor", "gaussian"])
+def test_the_masks_choose_a_threshold_that_tells_two_objects_apart(rasterizer: Rasterizer, owner: str) -> None:
+    """Two objects whose features are 0.1 apart where the constant joins whatever is nearer than 0.15."""
+    border = stripes(9, 15).flatten().long()
+    features = FEATURES[1] + 0.22 * (border == 2)[:, None] * FEATURES[2]
+    features = features if owner == "anchor" else features[:, None]
+    views = [MaskedView(camera(), stripes(9, 15))]
+    assert build(rasterizer, views, features, options=clusters_alone()).size.tolist() == [SIDE * SIDE]
+    assert build(rasterizer, views, features, options=clusters_alone(feature_threshold=None)).size.tolist() == [
+        15 * SIDE,
+        9 * SIDE,
+    ]
+
+
+def test_edges_by_colour_see_the_colours_of_the_gaussians(rasterizer: Rasterizer) -> None:
+    border = stripes(9, 15).flatten()
+    shown = replace(wall(), colours=(border == 1)[:, None].expand(-1, 3).float())
+    views = [MaskedView(camera(), stripes(9, 15))]
+    found = build(rasterizer, views, FEATURES[border.long()], shown, clusters_alone(edges="colour"))
+    assert found.size.tolist() == [15 * SIDE, 9 * SIDE]
+
+
 def test_stuff_is_what_either_table_calls_stuff() -> None:
     instances = [InstanceInfo(3, 12, "floor", False, 1.0), InstanceInfo(4, 1, "cup", True, 1.0)]
     classes = [ClassInfo(12, "floor", False), ClassInfo(1, "cup", True), ClassInfo(2, "wall", False)]
