@@ -56,8 +56,15 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Answers the question and prints the tables."""
+    """Answers the question and prints the tables.
+
+    Raises:
+        S3DError: a question about the kitchen without data, or rows that no table has.
+    """
     asked = get_args(Question)[:-2] if options.question == "all" else (options.question,)
+    folders = Folders(options.out, options.data)
+    if "kitchen" in asked and not folders.kitchen.is_dir():
+        raise S3DError(f"{folders.kitchen} is no folder", why="it holds the real kitchen", fix="name its parent with --data")
     for name in asked:
         if name == "aggregation-speed":
             rows: Any = aggregation_speed()
@@ -79,6 +86,9 @@ def main(options: Options) -> None:
 def _answered(options: Options, variants: Sequence[Variant]) -> tuple[list[dict[str, Any]], str]:
     wanted = [variant for variant in variants if not options.masks or variant.condition in options.masks]
     cells = [cell(variant, seed, options.settings) for variant in wanted for seed in options.seeds]
+    if not cells:
+        names = ", ".join(dict.fromkeys([row.method for row in variants] + [row.condition for row in variants]))
+        raise S3DError("no row is left", why="--methods and --masks name rows of a table", fix=f"choose from: {names}")
     figures = run_grid(cells, options.settings, Folders(options.out, options.data), options.jobs)
     rows = table_rows(cells, figures)
     return rows, markdown(rows)
