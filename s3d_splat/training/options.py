@@ -62,6 +62,7 @@ class TrainingOptions:
 
     steps: int = 30_000
     stages: tuple[Stage, ...] = PROGRESSIVE
+    freeze_appearance: bool = False  # do geometry and looks stay as they are in stages that learn features?
     weights: LossWeights = field(default_factory=LossWeights)
     rates: LearningRates = field(default_factory=LearningRates)
     random_background: bool = True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -68,10 +68,12 @@ class TrainingSession:
 
     def _step(self) -> StepReport:
         stage = stage_at(self.options, self.step_index)
+        frozen = self.options.freeze_appearance and stage.features
         view, image = self._view_of_step()
         self._set_learning_rates(stage)
         visible = anchors_in_view(self.field, view.camera)
         gaussians = self.field.decode(view.camera, visible, image, with_features=stage.features)
+        gaussians = _with_fixed_looks(gaussians) if frozen else gaussians
         output = self.rasterizer.render(
             gaussians,
             view.camera,
@@ -84,7 +86,8 @@ class TrainingSession:
         target = view.image.to(output.colour) / 255.0
         mask = None if view.mask is None else view.mask.to(target.device)
         losses = self._losses(stage, view, output, target, mask)
-        losses["loss"].backward()
+        if losses["loss"].requires_grad:  # a view without masks teaches nothing where the looks are frozen
+            losses["loss"].backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         if grows:
@@ -202,6 +205,14 @@ def open_session(
     anchors, voxel = anchors_from_proxy(scene.proxy, scaffold, generator)
     field = AnchorField(anchors, scaffold, len(views), generator)
     return TrainingSession(views, field.to(rasterizer.device), voxel, rasterizer, training)
+
+
+def _with_fixed_looks(gaussians: Gaussians) -> Gaussians:
+    """The same Gaussians, of which nothing but the features can learn."""
+    fixed = {
+        column.name: getattr(gaussians, column.name).detach() for column in fields(Gaussians) if column.name != "features"
+    }
+    return replace(gaussians, **fixed)
 
 
 def _generator(*numbers: int) -> torch.Generator:

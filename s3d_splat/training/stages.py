@@ -31,7 +31,7 @@ def check_options(scaffold: ScaffoldOptions, training: TrainingOptions) -> None:
     """Refuse what cannot run, before anything is read.
 
     Raises:
-        S3DError: a number that must be positive is not, or the stages are not sound (see `stage_ends`).
+        S3DError: a number that must be positive is not, or the stages are not sound (see `stage_ends`) or freeze what grows.
     """
     counts = {
         f"scaffold.{name}": getattr(scaffold, name) for name in ("children", "embedding", "hidden", "features", "anchors")
@@ -48,6 +48,13 @@ def check_options(scaffold: ScaffoldOptions, training: TrainingOptions) -> None:
             f"scaffold.opacity is {scaffold.opacity}",
             why="a Gaussian that is clear or solid from the start cannot learn",
             fix="give --scaffold.opacity a number between 0 and 1",
+        )
+    growing = [stage.name for stage in training.stages if stage.features and stage.growth]
+    if training.freeze_appearance and growing:
+        raise S3DError(
+            f"stage {growing[0]!r} adds anchors while the looks are frozen",
+            why="with training.freeze_appearance nothing but the features changes in stages that learn features",
+            fix="switch growth off in that stage, or leave the looks free",
         )
     stage_ends(training)
 
