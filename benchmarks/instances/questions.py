@@ -26,6 +26,10 @@ TUNING: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "mask graph": {"agreement": (0.7, 0.8, 0.9), "containment": (0.7, 0.8), "transfer": ("nearest", "lift")},
     "ours": {"feature_threshold": (0.08, 0.12, 0.15, 0.18), "agreement": (0.5, 0.6, 0.7)},
 }
+DETACHED = (  # the progressive stages, with features that never move a Gaussian
+    {"name": "appearance", "share": 0.4, "growth": True},
+    {"name": "features", "share": 0.6, "features": True},
+)
 _IN_RELIFT = ("agreement",)
 
 
@@ -43,8 +47,13 @@ def ablations() -> tuple[Variant, ...]:
         Variant("no relift", instances={"relift": {"rounds": 0}}),
         Variant("relift without merging", instances={"relift": {"merge": False}}),
         Variant("relift without splitting", instances={"relift": {"split": False}}),
+        Variant("a feature for every Gaussian", training={"scaffold": {"feature_per": "gaussian"}}),
+        Variant("no joint stage", training={"training": {"stages": DETACHED}}),
         Variant("opacity by view", training={"scaffold": {"view_dependent_opacity": True}}),
-        *(_aggregation(f"edges: {edges}", edges=edges) for edges in ("feature", "voxel")),
+        *(_aggregation(f"edges: {edges}", edges=edges) for edges in ("feature", "voxel", "colour")),
+        _aggregation("HDBSCAN of over-segments", clustering="hdbscan"),
+        _aggregation("first seed outermost", first_seed="outermost"),
+        _aggregation("threshold from the masks", feature_threshold=None),
         *(_aggregation(f"{seeds} seeds", seeds=seeds) for seeds in (200, 500)),
         *(_aggregation(f"voxel {voxel} m", voxel=voxel) for voxel in (0.05, 0.2, 0.5)),
         *(_aggregation(f"threshold {value}", feature_threshold=value) for value in (0.06, 0.1, 0.2)),

@@ -32,7 +32,7 @@ class Variant:
     method: str
     faults: tuple[str, ...] = ()  # as `s3d-splat synth --fault` takes them
     kitchen: bool = False  # the real kitchen instead of the built-in room
-    preset: str | None = None  # in place of the settings' own; the number of steps stays theirs
+    preset: str | None = None  # in place of the settings' own; steps and learning rates stay theirs
     training: Overrides = field(default_factory=dict)  # of the configuration, `scaffold` and `training`
     instances: Overrides = field(default_factory=dict)  # of the configuration's `instances`
     alternative: str | None = None  # what finds the objects in place of our aggregation
@@ -68,14 +68,14 @@ def cell(variant: Variant, seed: int, settings: Settings) -> Cell:
 
 
 def configuration(variant: Variant, seed: int, settings: Settings) -> Config:
-    """Preset, then the settings' steps, then the variant's overrides.
+    """Preset, then the schedule of the settings (steps and rates), then the variant's overrides.
 
     Raises:
         S3DError: an override is no option of this version.
     """
-    steps = settings.steps or load_preset(settings.preset).training.steps
+    schedule = load_preset(settings.preset).training
     values = config_to_dict(load_preset(variant.preset or settings.preset))
-    values = merged(values, {"training": {"steps": steps}})
+    values = merged(values, {"training": {"steps": settings.steps or schedule.steps, "rates": asdict(schedule.rates)}})
     if variant.kitchen:
         values = merged(values, {"training": {"seed": seed}})
     return config_from_dict(merged(merged(values, variant.training), {"instances": variant.instances}))

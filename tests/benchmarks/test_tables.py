@@ -52,10 +52,11 @@ def test_the_kitchens_seed_is_that_of_its_training() -> None:
     assert configuration(OURS, 5, SETTINGS).training.seed == 0
 
 
-def test_another_preset_keeps_the_number_of_steps() -> None:
+def test_another_preset_keeps_the_schedule() -> None:
     paper = configuration(Variant("paper", preset="paper"), 0, SETTINGS)
     assert (paper.training.steps, paper.training.weights.depth) == (70, 0.0)
-    assert configuration(Variant("paper", preset="paper"), 0, Settings()).training.steps == 2_500
+    full = configuration(Variant("paper", preset="paper"), 0, Settings(preset="gpu"))
+    assert (full.training.steps, full.training.rates.feature) == (30_000, 0.001)
 
 
 def test_an_override_must_be_an_option() -> None:
