@@ -15,6 +15,7 @@ from s3d_splat.instances.classes import instance_set
 from s3d_splat.instances.consensus import Overlap, cluster_columns
 from s3d_splat.instances.evidence import ANYWHERE, Decode, MaskClasses, MaskedView, MaskEvidence, gather_evidence
 from s3d_splat.instances.options import InstanceOptions
+from s3d_splat.instances.persistence import persistent_labels
 from s3d_splat.instances.relift import relift, with_neighbours
 from s3d_splat.raster.base import Rasterizer
 from s3d_splat.types import ClassInfo, InstanceInfo, InstanceSet
@@ -33,12 +34,17 @@ def build_instances(
 
     `features` are the anchors' [a, d], or those of their k Gaussians [a, k, d]: these are clustered then, not the anchors.
     `decode` gives all a * k Gaussians for a camera, anchor by anchor; `views` are training views, in a fixed order. The
-    result is on the CPU and has the same bits for the same seed, however the mask ids of single views were chosen.
+    result is on the CPU and has the same bits for the same seed, whatever the mask ids are called; all that counts is which
+    of them go on from view to view (`persistence`).
     """
     evidence = gather_evidence(views, decode, rasterizer, classes, options.relift)
     children = len(evidence.seen) // max(len(positions), 1)
     labels = _clustered(positions, features, decode, evidence, options)
-    labels = relift(evidence, labels, options.relift)
+    if options.relift.rounds:
+        known = persistent_labels(evidence, options.relift.persistence, options.relift.min_size)
+        certain = int(known.max(initial=0))
+        labels = np.where(known > 0, known, np.where(labels > 0, labels + certain, 0))
+        labels = relift(evidence, labels, options.relift, certain)
     labels = with_neighbours(labels, evidence, children, options.aggregation.unseen_radius)
     return instance_set(evidence, labels, children)
 

@@ -23,7 +23,7 @@ ANYWHERE = Camera(torch.eye(4), fx=1.0, fy=1.0, cx=0.5, cy=0.5, width=1, height=
 
 @dataclass(frozen=True)
 class MaskedView:
-    """A training view with its masks; ids count within the view only."""
+    """A training view with its masks; whether an id means anything in other views has to be found out."""
 
     camera: Camera
     instances: Int[Tensor, "h w"]  # 0 = unlabelled
@@ -47,6 +47,7 @@ class MaskEvidence:
     view: np.ndarray  # [m] the view each mask belongs to
     class_id: np.ndarray  # [m] 0 = unknown
     stuff: np.ndarray  # [m] bool
+    given_id: np.ndarray  # [m] what the view calls the mask
     seen: np.ndarray  # [n] rendering weight over all pixels, unlabelled ones included, those that count for nothing not
     means: np.ndarray  # [n, 3] centres, metres
 
@@ -60,11 +61,11 @@ def gather_evidence(
     nothing is seen.
     """
     rows, columns, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
-    view_of, class_of = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    view_of, class_of, id_of = ([np.zeros(0, np.int64)] for _ in range(3))
     means = decode(ANYWHERE).means.detach().cpu().numpy().astype(np.float64)
     seen, total = np.zeros(len(means)), 0
     for number, view in enumerate(views):
-        masks, class_ids = _masks_with_classes(view, classes, options.min_pixels)
+        masks, class_ids, given_ids = _masks_with_classes(view, classes, options.min_pixels)
         if view.mask is not None:
             masks = torch.where(view.mask.to(masks.device), masks, len(class_ids) + 1)  # what is seen there is forgotten
         lifted = rasterizer.lift(decode(view.camera), view.camera, masks)
@@ -78,6 +79,7 @@ def gather_evidence(
         values.append(weight[kept].astype(np.float64))
         view_of.append(np.full(len(class_ids), number))
         class_of.append(class_ids)
+        id_of.append(given_ids)
         total += len(class_ids)
     entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
     class_id = np.concatenate(class_of)
@@ -86,13 +88,16 @@ def gather_evidence(
         view=np.concatenate(view_of),
         class_id=class_id,
         stuff=np.isin(class_id, list(classes.stuff)),
+        given_id=np.concatenate(id_of),
         seen=seen,
         means=means,
     )
 
 
-def _masks_with_classes(view: MaskedView, classes: MaskClasses, min_pixels: int) -> tuple[Int[Tensor, "h w"], np.ndarray]:
-    """Canonical masks of a view, small ones removed and stuff of one class joined, and the class of each."""
+def _masks_with_classes(
+    view: MaskedView, classes: MaskClasses, min_pixels: int
+) -> tuple[Int[Tensor, "h w"], np.ndarray, np.ndarray]:
+    """Canonical masks of a view, small ones removed and stuff of one class joined, and the class and the given id of each."""
     labels, ids = canonical_masks(view.instances)
     if view.semantics is None:
         class_ids = np.array([0] + [classes.of_id.get(int(i), 0) for i in ids], dtype=np.int64)
@@ -107,7 +112,8 @@ def _masks_with_classes(view: MaskedView, classes: MaskClasses, min_pixels: int)
     sizes = np.bincount(joined.ravel(), minlength=len(target))
     joined[sizes[joined] < min_pixels] = 0
     result, kept = canonical_masks(torch.from_numpy(joined.astype(np.int32)).to(labels.device))
-    return result, class_ids[kept.cpu().numpy()]
+    own = kept.cpu().numpy()
+    return result, class_ids[own], np.concatenate(([0], ids.cpu().numpy()))[own]
 
 
 def _majority_class(masks: Int[Tensor, "h w"], semantics: Int[Tensor, "h w"], count: int) -> np.ndarray:

@@ -36,6 +36,7 @@ class ReliftOptions:
     min_pixels: int = 10  # smaller masks are no evidence
     min_share: float = 0.33  # of a mask; a cluster that fills less of it is not chosen, and the mask is no evidence
     min_weight: float = 0.01  # pixels of rendering weight; less of a Gaussian under a mask is noise
+    persistence: float = 0.6  # ids that so large a share of other looks confirms are objects as they are; over 1: none is
     split: bool = True  # divide clusters that single views see under several masks
     merge: bool = True  # join clusters that the views agree to see under one mask
     agreement: float = 0.6  # share of one mask that joins two clusters, and under which a cluster is divided

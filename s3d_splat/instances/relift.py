@@ -19,23 +19,25 @@ from s3d_splat.instances.options import ReliftOptions
 Labels = Int[np.ndarray, " n"]
 
 
-def relift(evidence: MaskEvidence, labels: Labels, options: ReliftOptions) -> Labels:
+def relift(evidence: MaskEvidence, labels: Labels, options: ReliftOptions, certain: int = 0) -> Labels:
     """Labels (0 = none) of the n Gaussians after `options.rounds` rounds, starting from clusters `labels` (0 = none).
 
     Labels 1..s are the stuff classes that masks show, in ascending order: their masks are known to belong together, so they
     choose no cluster. Things follow. Clusters that no mask chooses vanish, so without masks all is 0. A Gaussian that no
-    view sees keeps its label; one that views see mostly without a mask has none.
+    view sees keeps its label; one that views see mostly without a mask has none. Clusters 1..`certain` are objects already:
+    they are not divided and joined with nothing.
     """
     if len(evidence.view) == 0:
         return np.zeros_like(labels)
     stuff = np.unique(evidence.class_id[evidence.stuff])
     current = np.where(labels > 0, labels + len(stuff), 0)
     for _ in range(options.rounds):
-        current = _compact(current, len(stuff))
+        fixed = len(stuff) + len(np.unique(current[(current > len(stuff)) & (current <= len(stuff) + certain)]))
+        current, certain = _compact(current, len(stuff)), fixed - len(stuff)
         if options.split:
-            current = _divide(evidence, current, len(stuff), options)
+            current = _divide(evidence, current, fixed, options)
         if options.merge:
-            current = _join(evidence, current, len(stuff), options)
+            current = _join(evidence, current, fixed, options)
         choice = mask_choices(evidence, current, stuff, options.min_share)
         current = _vote(evidence, choice, current, options.min_size)
     return np.where(_is_unlabelled(evidence, options.min_labelled), 0, current)
@@ -100,22 +102,24 @@ def _is_unlabelled(evidence: MaskEvidence, min_labelled: float) -> Bool[np.ndarr
     return (evidence.seen > 0) & (labelled < min_labelled * evidence.seen)
 
 
-def _divide(evidence: MaskEvidence, labels: Labels, stuff: int, options: ReliftOptions) -> Labels:
-    divisible = np.arange(int(labels.max(initial=0)) + 1) > stuff
+def _divide(evidence: MaskEvidence, labels: Labels, fixed: int, options: ReliftOptions) -> Labels:
+    """Labels above `fixed` divided where single views see them under several masks."""
+    divisible = np.arange(int(labels.max(initial=0)) + 1) > fixed
     divided = divided_labels(evidence.weights, evidence.view, labels, divisible, options.agreement, options.min_pixels)
-    return _compact(divided, stuff)
+    return _compact(divided, fixed)
 
 
-def _join(evidence: MaskEvidence, labels: Labels, stuff: int, options: ReliftOptions) -> Labels:
-    things = np.where(labels > stuff, labels - stuff - 1, -1)
-    weights = csr_matrix(evidence.weights @ cluster_columns(things, int(things.max(initial=-1)) + 1))
+def _join(evidence: MaskEvidence, labels: Labels, fixed: int, options: ReliftOptions) -> Labels:
+    """Labels above `fixed` joined where views see them under one mask."""
+    free = np.where(labels > fixed, labels - fixed - 1, -1)
+    weights = csr_matrix(evidence.weights @ cluster_columns(free, int(free.max(initial=-1)) + 1))
     group = merged_clusters(Overlap(weights, evidence.view), options.agreement, options.min_pixels)
     result = labels.copy()
-    result[things >= 0] = group[things[things >= 0]] + stuff + 1
+    result[free >= 0] = group[free[free >= 0]] + fixed + 1
     return result
 
 
-def _compact(labels: Labels, stuff: int) -> Labels:
-    """Thing labels without gaps, in the same order; 0 and stuff labels as they are."""
-    things = np.unique(labels[labels > stuff])
-    return np.where(labels > stuff, np.searchsorted(things, labels) + stuff + 1, labels)
+def _compact(labels: Labels, fixed: int) -> Labels:
+    """Labels above `fixed` without gaps, in the same order; the others as they are."""
+    free = np.unique(labels[labels > fixed])
+    return np.where(labels > fixed, np.searchsorted(free, labels) + fixed + 1, labels)

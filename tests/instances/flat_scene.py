@@ -46,11 +46,12 @@ def evidence(*views: list[int], class_ids: dict[int, int] | None = None, stuff: 
 
     `class_ids` gives classes to mask numbers, the same ones in every view.
     """
-    rows, columns, view_of, class_of = [], [], [], []
+    rows, columns, view_of, class_of, id_of = [], [], [], [], []
     seen = np.zeros(len(views[0]))
     for number, masks in enumerate(views):
         row = {mask: len(view_of) + i for i, mask in enumerate(sorted(set(masks) - {0, -1}))}
         view_of += [number] * len(row)
+        id_of += list(row)
         class_of += [(class_ids or {}).get(mask, 0) for mask in row]
         rows += [row[mask] for mask in masks if mask > 0]
         columns += [i for i, mask in enumerate(masks) if mask > 0]
@@ -61,6 +62,7 @@ def evidence(*views: list[int], class_ids: dict[int, int] | None = None, stuff: 
         view=np.array(view_of, dtype=np.int64),
         class_id=class_id,
         stuff=np.isin(class_id, stuff),
+        given_id=np.array(id_of, dtype=np.int64),
         seen=seen,
         means=np.stack((np.arange(len(seen)), np.zeros(len(seen)), np.zeros(len(seen))), axis=1).astype(np.float64),
     )

@@ -54,14 +54,16 @@ def test_three_stripes_are_two_things_and_one_stuff(rasterizer: Rasterizer) -> N
     assert bool((found.score > 0.9).all())
 
 
-def test_ids_of_single_frames_do_not_matter(rasterizer: Rasterizer) -> None:
-    """Bit for bit, with every frame's ids drawn anew, from a field whose features say little."""
+@pytest.mark.parametrize("anew", [0, 1], ids=["in all frames alike", "in every frame"])
+def test_what_ids_are_called_does_not_matter(rasterizer: Rasterizer, anew: int) -> None:
+    """Bit for bit, from a field whose features say little."""
     features = FEATURES[stripes(8, 10, 6).flatten().long()]
     features = features + 0.3 * torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
     masks = stripes(8, 10, 6)
     renamed, of_id = [], {}
     for frame in range(3):
-        names = torch.tensor([0, 70 - frame, 20 + frame, 30 + 7 * frame], dtype=torch.int32)
+        turn = anew * frame
+        names = torch.tensor([0, 70 - turn, 20 + turn, 30 + 7 * turn], dtype=torch.int32)
         renamed.append(MaskedView(camera(), names[masks.long()]))
         of_id |= {int(name): CLASSES.of_id[number] for number, name in enumerate(names.tolist()) if number}
     first = build(rasterizer, three_views(), features)

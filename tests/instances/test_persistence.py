@@ -1,0 +1,60 @@
+"""Ids that go on from view to view, on evidence small enough to follow by hand."""
+
+import numpy as np
+import pytest
+
+from s3d_splat.instances.options import ReliftOptions
+from s3d_splat.instances.persistence import persistent_labels
+from s3d_splat.instances.relift import relift
+from tests.instances.flat_scene import evidence
+
+
+def test_ids_that_all_views_share_are_objects() -> None:
+    masks = evidence([7, 7, 3, 3], [7, 7, 3, 0], [-1, 7, 3, 3])
+    assert persistent_labels(masks, 0.9, min_size=1).tolist() == [2, 2, 1, 1]  # 3 is the first mask of the first view
+
+
+def test_ids_drawn_anew_in_every_view_are_none() -> None:
+    masks = evidence([1, 1, 2, 2], [3, 3, 4, 4], [5, 5, 6, 6])
+    assert persistent_labels(masks, 0.34, min_size=1).tolist() == [0, 0, 0, 0]
+    assert persistent_labels(masks, 0.33, min_size=1).max() == 0  # a third of the looks is no majority
+
+
+@pytest.mark.parametrize(("threshold", "found"), [(0.62, [1, 1]), (0.63, [0, 0])])
+def test_persistence_is_the_share_of_looks_that_agree(threshold: float, found: list[int]) -> None:
+    """Id 1 has 3 of 4 looks at either Gaussian, id 2 one: persistence .75 and .25; with id 1 at other things too it falls.
+
+    Two Gaussians with share 3/4 (weight 3 each) and a third with share 1/4 (weight 1): (3 * .75 * 2 + .25) / 7 = .679.
+    """
+    looks = evidence([1, 1, 1], [1, 1, 2], [1, 1, 2], [2, 2, 2])
+    assert persistent_labels(looks, 0.67, min_size=1).tolist()[:2] == [1, 1]
+    assert persistent_labels(looks, 0.69, min_size=1).tolist()[:2] == [0, 0]
+    # Without the third: 5 of 8 looks.
+    looks = evidence(*[[1, 1]] * 5, *[[2, 2]] * 3)
+    assert persistent_labels(looks, threshold, min_size=1).tolist() == found
+
+
+def test_views_without_masks_say_nothing_about_ids() -> None:
+    assert persistent_labels(evidence([1, 1], [0, 0], [0, 0], [-1, -1]), 0.9, min_size=1).tolist() == [1, 1]
+
+
+def test_stuff_is_told_by_its_class() -> None:
+    masks = evidence([1, 1, 2], [1, 1, 2], class_ids={1: 5}, stuff=(5,))
+    assert persistent_labels(masks, 0.9, min_size=1).tolist() == [0, 0, 1]
+
+
+def test_ids_of_too_few_gaussians_are_none() -> None:
+    assert persistent_labels(evidence([1, 1, 2], [1, 1, 2]), 0.9, min_size=2).tolist() == [1, 1, 0]
+
+
+def test_no_view() -> None:
+    assert persistent_labels(evidence([0, 0]), 0.5, min_size=1).tolist() == [0, 0]
+
+
+def test_what_ids_vouch_for_is_neither_divided_nor_joined() -> None:
+    """Views that see both under one mask would join them, and divide the first in the middle."""
+    views = [[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 2, 2]]
+    options = ReliftOptions(min_size=1, min_pixels=1)
+    free = relift(evidence(*views), np.array([1, 1, 2, 2]), options)
+    assert len(set(free.tolist())) == 1
+    assert relift(evidence([1, 1, 2, 2], [1, 2, 2, 2]), np.array([1, 1, 2, 2]), options, certain=2).tolist() == [1, 1, 2, 2]
