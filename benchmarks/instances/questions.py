@@ -49,6 +49,7 @@ def ablations() -> tuple[Variant, ...]:
         Variant("relift without splitting", instances={"relift": {"split": False}}),
         Variant("a feature for every Gaussian", training={"scaffold": {"feature_per": "gaussian"}}),
         Variant("no joint stage", training={"training": {"stages": DETACHED}}),
+        Variant("features on frozen looks", training={"training": {"freeze_appearance": True}}),
         Variant("opacity by view", training={"scaffold": {"view_dependent_opacity": True}}),
         *(_aggregation(f"edges: {edges}", edges=edges) for edges in ("feature", "voxel", "colour")),
         _aggregation("HDBSCAN of over-segments", clustering="hdbscan"),
