@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -109,7 +110,7 @@ def _train_command(default: Config) -> Callable[..., None]:
         Args:
             scene: A scene folder (`prepare` and `synth` write one).
             run: The run folder to write.
-            preset: cpu, gpu, paper, or auto (by what the machine has); every other flag overrides it.
+            preset: cpu, fast, gpu, paper, or auto (by what the machine has); every other flag overrides it.
             resume: Go on with the training that RUN holds, with its own configuration.
         """
         from s3d_splat import pipeline
@@ -130,18 +131,35 @@ def _train_command(default: Config) -> Callable[..., None]:
 
 
 def _aggregate_command(default: InstanceOptions) -> Callable[..., None]:
-    def aggregate(run: RunFolder, /, instances: Annotated[InstanceOptions, arg(name="")] = default) -> None:
+    def aggregate(
+        run: RunFolder,
+        /,
+        auto: Annotated[bool, FlagCreatePairsOff] = False,
+        instances: Annotated[InstanceOptions, arg(name="")] = default,
+    ) -> None:
         """Find the instances of a trained run again, with other settings and without training.
 
         Args:
             run: A trained run folder; its instances.npz is replaced. Options that are not given are the run's own.
+            auto: Choose the feature threshold from the masks of the training views.
         """
         from s3d_splat import pipeline
 
-        found = pipeline.aggregate(run, instances)
+        found = pipeline.aggregate(run, _with_chosen_threshold(instances, default) if auto else instances)
         print(f"{found.instance_id.numel()} instances in {run / 'instances.npz'}; next: s3d-splat evaluate run {run}")
 
     return aggregate
+
+
+def _with_chosen_threshold(given: InstanceOptions, default: InstanceOptions) -> InstanceOptions:
+    threshold = given.aggregation.feature_threshold
+    if threshold not in (None, default.aggregation.feature_threshold):
+        raise S3DError(
+            f"--auto was given together with --aggregation.feature-threshold {threshold}",
+            why="with --auto the threshold is chosen from the masks",
+            fix="leave one of them away",
+        )
+    return replace(given, aggregation=replace(given.aggregation, feature_threshold=None))
 
 
 def render(

@@ -22,6 +22,34 @@ def test_presets_override_and_keep_the_rest():
     assert cpu.training.stages == Config().training.stages
     assert cpu.scaffold == Config().scaffold
     assert not load_preset("paper").instances.relift.merge
+    fast = load_preset("fast")
+    assert fast.training.steps < cpu.training.steps
+    assert fast.scaffold == cpu.scaffold
+
+
+def test_every_row_of_the_ablations_is_a_few_keys():
+    """The paper's choices, as a preset's TOML would give them."""
+    rows = """
+    scaffold.feature_per = "gaussian"
+    scaffold.view_dependent_opacity = true
+    training.freeze_appearance = true
+    instances.aggregation.edges = "colour"
+    instances.aggregation.seeds = 200
+    instances.aggregation.first_seed = "outermost"
+    instances.aggregation.voxel = 0.5
+    instances.aggregation.feature_threshold = 0.06
+    instances.aggregation.clustering = "hdbscan"
+    """
+    for row in filter(None, map(str.strip, rows.splitlines())):
+        config = config_from_dict(tomllib.loads(row))
+        assert config != Config()
+        assert config_from_dict(config_to_dict(config)) == config
+
+
+def test_a_threshold_of_none_survives_the_way_through_plain_values():
+    config = config_from_dict({"instances": {"aggregation": {"feature_threshold": None}}})
+    assert config.instances.aggregation.feature_threshold is None
+    assert config_from_dict(config_to_dict(config)) == config
 
 
 def test_whole_numbers_serve_as_fractions():

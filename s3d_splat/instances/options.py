@@ -17,9 +17,7 @@ class AggregationOptions:
     iterations: int = 2  # of k-means, starting from the seeds
     position_weight: float = 0.3  # joint-space units a metre; two opposite unit features are 2 apart
     clustering: ClusteringName = "graph"  # what joins over-segments to objects
-    feature_threshold: float | None = (
-        0.15  # nearer over-segments are alike (unit features mapped to 0..1); None: as the masks say
-    )
+    feature_threshold: float | None = 0.15  # nearer over-segments are alike (features mapped to 0..1); None: asks the masks
     voxel: float = 0.1  # metres; over-segments touch where their voxels share a face
     edges: Edges = "both"  # what an edge asks for: alike and touching, alike, touching, or alike in colour and touching
     hdbscan_min_segments: int = 2  # over-segments of the smallest cluster that HDBSCAN tells from noise

@@ -133,6 +133,40 @@ def test_aggregating_again_starts_from_the_options_of_the_run(scene: Path, tmp_p
         assert not np.array_equal(before, file["child_instance"])
 
 
+def test_the_masks_choose_the_threshold_unless_one_is_given(run: Path, capsys: pytest.CaptureFixture[str]):
+    try:
+        main(["aggregate", str(run), "--auto", "--relift.rounds", "0"])
+        with np.load(run / "instances.npz") as file:
+            chosen = file["child_instance"]
+        main(["aggregate", str(run), "--aggregation.feature-threshold", "None", "--relift.rounds", "0"])
+        with np.load(run / "instances.npz") as file:
+            assert np.array_equal(chosen, file["child_instance"])
+        with pytest.raises(SystemExit):
+            main(["aggregate", str(run), "--auto", "--aggregation.feature-threshold", "0.1"])
+        assert "--auto was given together with --aggregation.feature-threshold 0.1" in capsys.readouterr().err
+    finally:
+        main(["aggregate", str(run)])
+
+
+def test_every_ablation_goes_from_training_to_figures_and_resumes(
+    scene: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    run = tmp_path / "run"
+    flags = "--scaffold.feature-per gaussian --scaffold.view-dependent-opacity --training.freeze-appearance "
+    flags += "--instances.aggregation.clustering hdbscan --instances.aggregation.edges colour --training.steps 30"
+    train(scene, run, *flags.split())
+    with np.load(run / "instances.npz") as file:
+        before = file["child_instance"]
+    main(["train", str(scene), str(run), "--resume"])
+    with np.load(run / "instances.npz") as file:
+        assert np.array_equal(before, file["child_instance"])
+    capsys.readouterr()
+    main(["evaluate", "run", str(run), "--json"])
+    metrics = json.loads(capsys.readouterr().out)
+    assert metrics["psnr"] > 10
+    assert metrics["objects_predicted"] > 0
+
+
 def test_an_orbit_is_rendered(run: Path):
     main(["render", str(run), "--path", "orbit", "--frames", "3"])
     assert len(list((run / "renders" / "orbit" / "colour").glob("*.png"))) == 3
