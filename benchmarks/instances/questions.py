@@ -44,6 +44,7 @@ def ablations() -> tuple[Variant, ...]:
         OURS,
         Variant("the paper's configuration", preset="paper"),
         Variant("the paper's, no relift", preset="paper", instances={"relift": {"rounds": 0}}),
+        Variant("ids say nothing", instances={"relift": {"persistence": 2.0}}),
         Variant("no relift", instances={"relift": {"rounds": 0}}),
         Variant("relift without merging", instances={"relift": {"merge": False}}),
         Variant("relift without splitting", instances={"relift": {"split": False}}),
