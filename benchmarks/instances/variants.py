@@ -18,7 +18,7 @@ Overrides = Mapping[str, Any]
 class Settings:
     """What all runs of a call share."""
 
-    preset: str = "cpu"
+    preset: str = "fast"
     frames: int = 150  # of the built-in room
     width: int = 320  # pixels
     height: int = 240  # pixels

@@ -35,5 +35,5 @@ def test_tables_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     kept = json.loads((tmp_path / "all.json").read_text())
     assert list(kept) == ["clean+faults", "tune"]
     assert [row["faults"] for row in kept["clean+faults"]["rows"]] == ["clean", "drop"]
-    assert kept["clean+faults"]["settings"]["preset"] == "cpu"
+    assert kept["clean+faults"]["settings"]["preset"] == "fast"
     assert len(kept["tune"]["rows"]) == 4
