@@ -34,7 +34,7 @@ _IN_RELIFT = ("agreement",)
 
 
 def alternatives() -> tuple[Variant, ...]:
-    """Ours and what users would otherwise pick, with the constants that they were tuned to."""
+    """Ours and what users would otherwise pick, with their default constants."""
     return (OURS, *(Variant(name, alternative=name) for name in ALTERNATIVES))
 
 
