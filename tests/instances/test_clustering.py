@@ -49,9 +49,11 @@ def test_a_threshold_is_judged_by_the_clusters_that_it_chains():
     assert found == CANDIDATES[0]
 
 
-def test_one_view_that_errs_does_not_outvote_three():
-    views = overlap([1, 1, 2, 2], [1, 1, 2, 2], [1, 1, 2, 2], [1, 2, 3, 4])
-    assert 0.1 < best_threshold(PAIRS, torch.tensor([0.1, 0.3, 0.1]), views) <= 0.3
+@pytest.mark.parametrize(("views", "joins"), [(2, False), (4, True)])
+def test_one_view_that_breaks_objects_outvotes_three_that_show_them_whole_and_no_more(views: int, joins: bool):
+    seen = overlap(*[[1, 1, 2, 2]] * views, [1, 2, 3, 4])
+    found = best_threshold(PAIRS, torch.tensor([0.1, 0.3, 0.1]), seen)
+    assert (0.1 < found <= 0.3) if joins else found == CANDIDATES[0]
 
 
 def test_without_a_view_of_two_over_segments_the_constant_stands():
