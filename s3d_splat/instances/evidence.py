@@ -97,7 +97,7 @@ def gather_evidence(
 def _masks_with_classes(
     view: MaskedView, classes: MaskClasses, min_pixels: int
 ) -> tuple[Int[Tensor, "h w"], np.ndarray, np.ndarray]:
-    """Canonical masks of a view, small ones removed and stuff of one class joined, and the class and the given id of each."""
+    """Canonical masks of a view, small ones removed and stuff of one class joined; the class and the given id of each."""
     labels, ids = canonical_masks(view.instances)
     if view.semantics is None:
         class_ids = np.array([0] + [classes.of_id.get(int(i), 0) for i in ids], dtype=np.int64)

@@ -1,15 +1,16 @@
 """Mask ids that go on from view to view, found by themselves: where they do, they are worth more than any clustering.
 
-The persistence of an id is how often another look at what it covers calls it the same: the mean over its rendering weight
-of the share that it has of all labelled weight on the same Gaussians. Near 1 for an id that one object has in every view, about
-1 / views for ids that were drawn anew in every view, whatever the ids are called.
+The persistence of an id is how much of what is seen of the Gaussians below its masks is seen in views that have the id
+at all: 1 for an id that one object has wherever it is labelled, 1 / views for ids that were drawn anew in every view,
+whatever they are called. An object that is small, or has ragged borders, shares its Gaussians with its neighbours in the
+same views, and is none the less persistent.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from s3d_splat.instances.consensus import cluster_columns
 from s3d_splat.instances.evidence import MaskEvidence
@@ -18,42 +19,46 @@ from s3d_splat.instances.evidence import MaskEvidence
 def persistent_labels(evidence: MaskEvidence, threshold: float, min_size: int) -> Int[np.ndarray, " n"]:
     """1..c for the Gaussians of things whose ids persist, in the order in which views show them; 0 for the others.
 
-    A Gaussian has the id that holds most of its labelled weight. Ids that persist less than `threshold`, or that fewer than
-    `min_size` Gaussians have, do not count.
+    A Gaussian has the id, or the stuff class, that holds most of its labelled weight. Ids that persist less than
+    `threshold`, or that fewer than `min_size` Gaussians have, do not count.
     """
-    weights, first = _by_id(evidence)
-    labels = np.zeros(len(evidence.seen), dtype=np.int64)
+    weights, first, ids = _by_name(evidence)
     if not weights.shape[0]:
-        return labels
-    trusted = persistence(weights, evidence) >= threshold
-    columns = weights.tocsc()
-    owned = np.diff(columns.indptr) > 0
+        return np.zeros(len(evidence.seen), dtype=np.int64)
+    trusted = np.zeros(len(first), dtype=bool)
+    trusted[:ids] = persistence(evidence, weights[:ids]) >= threshold
     best = np.asarray(weights.argmax(axis=0)).ravel()
-    # The whole labelled weight of a Gaussian, stuff and unsteady ids included, must not lie elsewhere.
-    labelled = np.asarray(evidence.weights.sum(axis=0)).ravel()
-    held = np.asarray(weights.max(axis=0).toarray()).ravel()
-    mine = owned & trusted[best] & (2 * held >= labelled)
-    mine &= np.bincount(best[mine], minlength=len(trusted))[best] >= min_size
-    order = np.argsort(first[np.unique(best[mine])])
-    number = np.zeros(len(trusted), dtype=np.int64)
-    number[np.unique(best[mine])[order]] = np.arange(1, len(order) + 1)
-    labels[mine] = number[best[mine]]
-    return labels
+    mine = (np.asarray(weights.max(axis=0).toarray()).ravel() > 0) & trusted[best]
+    mine &= np.bincount(best[mine], minlength=len(first))[best] >= min_size
+    owners = np.unique(best[mine])
+    number = np.zeros(len(first), dtype=np.int64)
+    number[owners[np.argsort(first[owners])]] = np.arange(1, len(owners) + 1)
+    return np.where(mine, number[best], 0)
 
 
-def persistence(weights: csr_matrix, evidence: MaskEvidence) -> Float[np.ndarray, " k"]:
-    """Of each id (row of `weights`, [k, n] pixels): 0..1."""
-    labelled = np.asarray(evidence.weights.sum(axis=0)).ravel()
-    share = csr_matrix(weights.multiply(np.divide(1.0, labelled, out=np.zeros_like(labelled), where=labelled > 0)[None]))
-    same = np.asarray(weights.multiply(share).sum(axis=1)).ravel()
-    total = np.asarray(weights.sum(axis=1)).ravel()
-    return np.divide(same, total, out=np.zeros_like(total), where=total > 0)
-
-
-def _by_id(evidence: MaskEvidence) -> tuple[csr_matrix, Int[np.ndarray, " k"]]:
-    """Rendering weights [k, n] of the ids of things over all views, and the first mask of each."""
+def persistence(evidence: MaskEvidence, weights: csr_matrix) -> Float[np.ndarray, " k"]:
+    """0..1 of each id, whose rendering weights on the Gaussians are a row of `weights` ([k, n], ids of things ascending)."""
+    views = int(evidence.view.max(initial=-1)) + 1
+    labelled = csr_matrix(cluster_columns(evidence.view, views).T @ evidence.weights)
+    everywhere = np.asarray(labelled.sum(axis=0)).ravel()
     things = np.flatnonzero(~evidence.stuff)
-    _, first, place = np.unique(evidence.given_id[things], return_index=True, return_inverse=True)
-    rows = np.full(len(evidence.stuff), -1)
-    rows[things] = place
-    return csr_matrix(cluster_columns(rows, len(first)).T @ evidence.weights), things[first]
+    place = np.unique(evidence.given_id[things], return_inverse=True)[1]
+    present = csr_matrix((np.ones(len(things)), (place, evidence.view[things])), shape=(weights.shape[0], views)).minimum(1)
+    own = csr_matrix(weights.multiply(1 / np.maximum(everywhere, 1e-12)[None]))
+    there = np.asarray((own @ labelled.T).multiply(present).sum(axis=1)).ravel()
+    return there / np.maximum(np.asarray(weights.sum(axis=1)).ravel(), 1e-12)
+
+
+def _by_name(evidence: MaskEvidence) -> tuple[csr_matrix, Int[np.ndarray, " k"], int]:
+    """Rendering weights [k, n] of the ids of things, then of the classes of stuff, over all views; the first mask of each;
+    the number of ids."""
+    parts, first, counts = [], [], []
+    for kind, name in ((~evidence.stuff, evidence.given_id), (evidence.stuff, evidence.class_id)):
+        masks = np.flatnonzero(kind)
+        _, start, place = np.unique(name[masks], return_index=True, return_inverse=True)
+        rows = np.full(len(kind), -1)
+        rows[masks] = place
+        parts.append(csr_matrix(cluster_columns(rows, len(start)).T @ evidence.weights))
+        first.append(masks[start])
+        counts.append(len(start))
+    return csr_matrix(vstack(parts)), np.concatenate(first), counts[0]
