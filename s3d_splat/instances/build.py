@@ -41,7 +41,7 @@ def build_instances(
     children = len(evidence.seen) // max(len(positions), 1)
     labels = _clustered(positions, features, decode, evidence, options)
     if options.relift.rounds:
-        known = persistent_labels(evidence, options.relift.persistence, options.relift.min_size)
+        known = persistent_labels(evidence, options.relift.persistence, options.relift.min_pixels)
         certain = int(known.max(initial=0))
         labels = np.where(known > 0, known, np.where(labels > 0, labels + certain, 0))
         labels = relift(evidence, labels, options.relift, certain)

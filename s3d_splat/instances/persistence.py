@@ -16,11 +16,11 @@ from s3d_splat.instances.consensus import cluster_columns
 from s3d_splat.instances.evidence import MaskEvidence
 
 
-def persistent_labels(evidence: MaskEvidence, threshold: float, min_size: int) -> Int[np.ndarray, " n"]:
+def persistent_labels(evidence: MaskEvidence, threshold: float, min_pixels: int) -> Int[np.ndarray, " n"]:
     """1..c for the Gaussians of things whose ids persist, in the order in which views show them; 0 for the others.
 
     A Gaussian has the id, or the stuff class, that holds most of its labelled weight. Ids that persist less than
-    `threshold`, or that fewer than `min_size` Gaussians have, do not count.
+    `threshold`, or whose Gaussians weigh less than `min_pixels` over all views, do not count; a cup may be a few Gaussians.
     """
     weights, first, ids = _by_name(evidence)
     if not weights.shape[0]:
@@ -28,8 +28,9 @@ def persistent_labels(evidence: MaskEvidence, threshold: float, min_size: int) -
     trusted = np.zeros(len(first), dtype=bool)
     trusted[:ids] = persistence(evidence, weights[:ids]) >= threshold
     best = np.asarray(weights.argmax(axis=0)).ravel()
-    mine = (np.asarray(weights.max(axis=0).toarray()).ravel() > 0) & trusted[best]
-    mine &= np.bincount(best[mine], minlength=len(first))[best] >= min_size
+    held = np.asarray(weights.max(axis=0).toarray()).ravel()
+    mine = (held > 0) & trusted[best]
+    mine &= np.bincount(best[mine], weights=held[mine], minlength=len(first))[best] >= min_pixels
     owners = np.unique(best[mine])
     number = np.zeros(len(first), dtype=np.int64)
     number[owners[np.argsort(first[owners])]] = np.arange(1, len(owners) + 1)

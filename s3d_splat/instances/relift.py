@@ -39,7 +39,7 @@ def relift(evidence: MaskEvidence, labels: Labels, options: ReliftOptions, certa
         if options.merge:
             current = _join(evidence, current, fixed, options)
         choice = mask_choices(evidence, current, stuff, options.min_share)
-        current = _vote(evidence, choice, current, options.min_size)
+        current = _vote(evidence, choice, current, fixed, options.min_size)
     return np.where(_is_unlabelled(evidence, options.min_labelled), 0, current)
 
 
@@ -80,10 +80,10 @@ def most_frequent(group: Int[np.ndarray, " m"], labels: Int[np.ndarray, " m"], g
     return np.asarray(votes.argmax(axis=1)).ravel()
 
 
-def _vote(evidence: MaskEvidence, choice: Int[np.ndarray, " m"], labels: Labels, min_size: int) -> Labels:
+def _vote(evidence: MaskEvidence, choice: Int[np.ndarray, " m"], labels: Labels, fixed: int, min_size: int) -> Labels:
     """Each Gaussian's label: the one whose masks hold most of its weight, else the one it has.
 
-    Labels that no mask chose, and those of fewer than `min_size` Gaussians, do not stand.
+    Labels that no mask chose do not stand, nor those above `fixed` that fewer than `min_size` Gaussians have.
     """
     count = max(int(choice.max(initial=0)), int(labels.max(initial=0))) + 1
     stands = np.bincount(choice, minlength=count) > 0
@@ -93,7 +93,8 @@ def _vote(evidence: MaskEvidence, choice: Int[np.ndarray, " m"], labels: Labels,
         votes = csr_matrix(evidence.weights.T @ cluster_columns(useful, count))
         voted = np.diff(votes.indptr) > 0
         result = np.where(voted, np.asarray(votes.argmax(axis=1)).ravel(), np.where(stands[labels], labels, 0))
-        stands &= np.bincount(result, minlength=count) >= min_size
+        sizes = np.bincount(result, minlength=count)
+        stands &= (sizes >= min_size) | ((np.arange(count) <= fixed) & (sizes > 0))
     return np.where(stands[result], result, 0)
 
 
