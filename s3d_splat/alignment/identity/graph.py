@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-_LEAST_SHARE = 0.1  # of the smaller of two nodes must have been compared
+_LEAST_SHARE = 0.25  # of the smaller of two nodes must have been compared: shelves on both sides of a wall share some cells
 _LEAST_MASS = 1.0
 _TIE = 1e-3  # rates this close are equal: the pair that was compared most goes first
 

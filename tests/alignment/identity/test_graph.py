@@ -40,7 +40,8 @@ def test_many_views_outvote_one() -> None:
 
 def test_a_single_cell_joins_nothing_large() -> None:
     assert groups(2, (0, 1, 2, 2), size=100.0) == [0, 1]
-    assert groups(2, (0, 1, 2, 2), size=20.0) == [0, 0]
+    assert groups(2, (0, 1, 2, 2), size=9.0) == [0, 1]
+    assert groups(2, (0, 1, 2, 2), size=8.0) == [0, 0]  # a quarter
 
 
 def test_groups_are_numbered_by_their_first_node() -> None:
