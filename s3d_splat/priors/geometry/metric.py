@@ -21,7 +21,7 @@ _WIDE_SPREAD = 0.1  # of the logarithms of the ratios: depth and structure tell 
 def depth_ratios(
     depth: Float[np.ndarray, "h w"], pixels: Float[np.ndarray, "o 2"], along_z: Float[np.ndarray, " o"]
 ) -> Float[np.ndarray, " r"]:
-    """Measured depth over the model's depth, for the points whose pixel lies on a smooth piece of surface.
+    """Measured depth over the model's depth, for the points whose pixel lies on a smooth piece of surface, mostly known.
 
     Features gather at the borders of objects, where the depth image may show what is in front or what is behind.
 
@@ -38,9 +38,13 @@ def depth_ratios(
         (column[inside, None, None] + _AROUND).clip(0, width - 1),
     )
     patches = depth[around].reshape(-1, len(_AROUND) ** 2)
-    lowest, highest = patches.min(axis=1), patches.max(axis=1)
-    is_smooth = (lowest > 0) & (highest - lowest < _SMOOTH * highest)
-    return (depth[row[inside], column[inside]] / along_z[inside])[is_smooth]
+    known = patches > 0  # depth that was warped into the colour image has holes everywhere
+    enough = 2 * known.sum(axis=1) > known.shape[1]
+    patches, known = patches[enough], known[enough]
+    lowest, highest = np.where(known, patches, np.inf).min(axis=1), patches.max(axis=1)
+    is_smooth = highest - lowest < _SMOOTH * highest
+    middle = np.ma.median(np.ma.array(patches, mask=~known), axis=1).filled(0.0)
+    return np.asarray((middle / along_z[inside][enough])[is_smooth])
 
 
 def metric_scale(ratios: Float[np.ndarray, " r"], where: str) -> float:
