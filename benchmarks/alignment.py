@@ -9,10 +9,10 @@ and written to benchmarks/alignment.json.
 from __future__ import annotations
 
 import json
-import resource
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +37,7 @@ Row = dict[str, Any]
 
 def splat(*words: object, json_output: bool = False) -> Row:
     """Run one `s3d-splat` command; returns its JSON object, an empty one if it prints none."""
-    command = [sys.executable, "-c", "from s3d_splat.cli import main; main()", *map(str, words)]
+    command = _command(words)
     if not json_output:
         subprocess.run(command, check=True, stdout=sys.stderr)
         return {}
@@ -145,7 +145,7 @@ def kitchen(out: Path, data: Path | None) -> dict[str, Row]:
 
 def growth(out: Path, data: Path | None) -> dict[str, Row]:
     """Processor time for an image and the most memory of the process, over the length of the capture."""
-    words = ["--kind", "capture", "--frames", "2000", "--rooms", "6", "--seed", "0", "--fault", *FAULTS]
+    words = ["--kind", "capture", "--frames", "2000", "--rooms", "4", "--seed", "0", "--fault", *FAULTS]
     whole = once(out / "capture", "synth", out / "capture", *words)
     rows = {}
     for count in (250, 500, 1000, 2000):
@@ -193,12 +193,16 @@ def _needed(data: Path | None) -> Path:
 
 
 def _measured(words: list[object]) -> Row:
-    """Processor time and peak memory of a command in a child process (the largest so far: call it in ascending order)."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    splat(*words)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"cpu_seconds": spent, "memory_mb": after.ru_maxrss / 1e3}
+    """Processor time and peak memory of a command."""
+    child = subprocess.Popen(_command(words), stdout=sys.stderr)
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), child.args)
+    return {"cpu_seconds": usage.ru_utime + usage.ru_stime, "memory_mb": usage.ru_maxrss / 1e3}
+
+
+def _command(words: Sequence[object]) -> list[str]:
+    return [sys.executable, "-c", "from s3d_splat.cli import main; main()", *map(str, words)]
 
 
 def _label_pair(run: Path, source: Path, stem: str) -> tuple[np.ndarray, np.ndarray]:

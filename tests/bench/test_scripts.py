@@ -1,7 +1,6 @@
 """The scripts in benchmarks/ do what their tables say."""
 
 import importlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,11 +18,20 @@ def alignment(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_the_cost_of_a_command_is_that_of_its_process(alignment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that computes for 0.2 s of its own and sleeps for 0.5 s."""
-    code = "import time\nwhile time.process_time() < 0.2: pass\ntime.sleep(0.5)"
-    before = sum(os.times()[2:4])
-    monkeypatch.setattr(alignment, "splat", lambda *words: subprocess.run([sys.executable, "-c", code], check=True))
-    row = alignment._measured(["prepare"])
-    assert row.keys() == {"cpu_seconds", "memory_mb"}
-    assert 0.19 < row["cpu_seconds"] <= sum(os.times()[2:4]) - before + 0.02
-    assert row["memory_mb"] > 1
+    """One process computes for 0.2 s and fills 900 MB; the next one is small, as if it had been the first."""
+    codes = {
+        "large": "import time\nblock = b'1' * 900_000_000\nwhile time.process_time() < 0.2: pass",
+        "small": "pass",
+    }
+    monkeypatch.setattr(alignment, "_command", lambda words: [sys.executable, "-c", codes[words[0]]])
+    large, small = alignment._measured(["large"]), alignment._measured(["small"])
+    assert large.keys() == {"cpu_seconds", "memory_mb"}
+    assert 0.19 < large["cpu_seconds"] < 2
+    assert large["memory_mb"] > 900
+    assert small["memory_mb"] < 600  # a new process inherits the peak of this one
+
+
+def test_a_command_that_fails_is_not_measured(alignment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alignment, "_command", lambda words: [sys.executable, "-c", "raise SystemExit(2)"])
+    with pytest.raises(subprocess.CalledProcessError, match="exit status 2"):
+        alignment._measured(["prepare"])
