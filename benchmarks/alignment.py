@@ -198,7 +198,7 @@ def _measured(words: list[object]) -> Row:
     _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), child.args)
-    return {"cpu_seconds": usage.ru_utime + usage.ru_stime, "memory_mb": usage.ru_maxrss / 1e3}
+    return {"cpu_seconds": usage.ru_utime + usage.ru_stime, "memory_mb": usage.ru_maxrss * 1024 / 1e6}  # it counts KiB
 
 
 def _command(words: Sequence[object]) -> list[str]:
