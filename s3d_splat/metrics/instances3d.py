@@ -12,7 +12,6 @@ import numpy as np
 from s3d_splat.metrics.average_precision import (
     AP_THRESHOLDS,
     DetectionPool,
-    average_precision,
     mean_precision,
     precision,
     recall,
@@ -99,10 +98,6 @@ class ClassAgnosticPrecision:
             result["rc50"] = recall(at_half)
             result["rc25"] = recall(self.pool.at(0.25))
         return result
-
-    def average_precision_at(self, threshold: float) -> float | None:
-        """Average precision at one of the thresholds; None with nothing to find."""
-        return average_precision(self.pool.at(threshold)) if self.pool.truths else None
 
 
 class BestOverlap:

@@ -28,11 +28,6 @@ class Comparison:
     compared: Float[np.ndarray, " m"]
 
 
-def no_comparison() -> Comparison:
-    """Nothing is known of any pair."""
-    return Comparison(np.zeros((0, 2), np.int64), np.zeros(0), np.zeros(0))
-
-
 def joined(size: Float[np.ndarray, " n"], evidence: list[Comparison], threshold: float) -> Int[np.ndarray, " n"]:
     """Group (0, 1, ...) of each node, numbered by their first node; `size` is the mass of each node.
 
