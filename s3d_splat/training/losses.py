@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +37,15 @@ def depth_loss(
         return native_depth_loss(depth, alpha, target, min_alpha)
     counted = (target > 0) & (alpha.detach() > min_alpha)
     return ((depth - target).abs() * counted).sum() / counted.sum().clamp(min=1)
+
+
+def thinness_loss(log_scales: Float[Tensor, "n 3"], limit: float) -> Float[Tensor, ""]:
+    """Mean over the Gaussians of the sum over their axes (sigma, metres) of max(0, log(limit / sigma)).
+
+    From where the cameras stand a disc looks the same however thin it is, so that nothing else keeps it from becoming
+    thinner than its place is known: then it no longer holds the surface that it draws. 0 without Gaussians.
+    """
+    return (math.log(limit) - log_scales).clamp(min=0.0).sum() / max(len(log_scales), 1)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class LossWeights:
     push: float = 1.0
     pull: float = 0.1
     depth: float = 0.3  # L1 of the rendered depth against the scene's, per metre; counts where a frame has depth
+    thin: float = 0.0  # log ratio by which axes of a Gaussian are shorter than `min_thickness`; 0.05 helps labels of points
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class TrainingOptions:
     random_background: bool = True
     push_distance: float = 0.4  # a pair of mask means further apart (L2) is left alone where a stage truncates
     min_mask_pixels: int = 10  # smaller masks teach nothing
+    min_thickness: float = 0.07  # of the anchors' voxel; a Gaussian with a shorter axis (sigma) is too thin
     min_alpha: float = 0.7  # pixels under this opacity teach the features nothing
     seed: int = 0
     checkpoint_seconds: float = 20.0  # time between two checkpoints

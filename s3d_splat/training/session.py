@@ -15,7 +15,7 @@ from s3d_splat.scaffold.growth import GrowthStatistics, new_anchors, resize, row
 from s3d_splat.scaffold.init import anchors_from_proxy
 from s3d_splat.scaffold.options import ScaffoldOptions
 from s3d_splat.scaffold.visibility import anchors_in_view
-from s3d_splat.training.losses import depth_loss, image_loss, mask_means, pull_loss, push_loss
+from s3d_splat.training.losses import depth_loss, image_loss, mask_means, pull_loss, push_loss, thinness_loss
 from s3d_splat.training.options import Stage, TrainingOptions
 from s3d_splat.training.stages import check_options, learning_rates, stage_at, stage_ends
 from s3d_splat.training.views import TrainingView, load_training_views
@@ -85,7 +85,7 @@ class TrainingSession:
             output.screen.means2d.retain_grad()
         target = view.image.to(output.colour) / 255.0
         mask = None if view.mask is None else view.mask.to(target.device)
-        losses = self._losses(stage, view, output, target, mask)
+        losses = self._losses(stage, view, gaussians, output, target, mask)
         if losses["loss"].requires_grad:  # a view without masks teaches nothing where the looks are frozen
             losses["loss"].backward()
         self.optimizer.step()
@@ -141,6 +141,7 @@ class TrainingSession:
         self,
         stage: Stage,
         view: TrainingView,
+        gaussians: Gaussians,
         output: RenderOutput,
         target: Float[Tensor, "h w 3"],
         mask: Bool[Tensor, "h w"] | None,
@@ -151,6 +152,9 @@ class TrainingSession:
         if weights.depth > 0 and view.depth is not None:
             terms["depth"] = depth_loss(output.depth, output.alpha, view.depth.to(output.depth), self.options.min_alpha)
             total = total + weights.depth * terms["depth"]
+        if weights.thin > 0:
+            terms["thin"] = thinness_loss(gaussians.log_scales, self.options.min_thickness * self.voxel)
+            total = total + weights.thin * terms["thin"]
         if stage.features and view.masks is not None and output.features is not None:
             usable = output.alpha.detach() > self.options.min_alpha
             means = mask_means(output.features, view.masks.to(usable.device), usable, self.options.min_mask_pixels)

@@ -5,7 +5,7 @@ import torch
 
 from s3d_splat.native import library
 from s3d_splat.training import losses as module
-from s3d_splat.training.losses import MaskMeans, depth_loss, image_loss, mask_means, pull_loss, push_loss
+from s3d_splat.training.losses import MaskMeans, depth_loss, image_loss, mask_means, pull_loss, push_loss, thinness_loss
 
 
 @pytest.fixture(params=["kernel", "torch"], autouse=True)
@@ -163,3 +163,13 @@ def test_gradient_of_the_image_loss_has_both_parts():
     assert torch.autograd.gradcheck(lambda i: image_loss(i, target, 0.2), image.requires_grad_())
     (gradient,) = torch.autograd.grad(image_loss(image, target, 0.0), image)
     torch.testing.assert_close(gradient, (image - target).sign() / image.numel())
+
+
+def test_thinness_counts_what_axes_lack_in_log_units():
+    # Of the first Gaussian one axis is e^2 and one e^1 times too short, the second is thick enough.
+    log_scales = torch.tensor([[-3.0, -2.0, 0.0], [-0.9, -0.5, 4.0]], dtype=torch.float64, requires_grad=True)
+    loss = thinness_loss(log_scales, torch.tensor(-1.0, dtype=torch.float64).exp().item())
+    assert loss.item() == pytest.approx((2 + 1) / 2)
+    loss.backward()
+    assert log_scales.grad.tolist() == [[-0.5, -0.5, 0.0], [0.0, 0.0, 0.0]]
+    assert thinness_loss(torch.zeros(0, 3), 1.0).item() == 0.0
