@@ -9,7 +9,6 @@ and written to benchmarks/alignment.json.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -32,6 +31,13 @@ VARIANTS = {
     "ids by 3D overlap only": ["--alignment.identity.overlap", "3d"],
     "without loop closure": ["--alignment.poses.no-loops"],
 }
+_WATCH = """
+import json, resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=sys.stderr).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss]))
+sys.exit(code)
+"""
 Row = dict[str, Any]
 
 
@@ -194,12 +200,12 @@ def _needed(data: Path | None) -> Path:
 
 
 def _measured(words: list[object]) -> Row:
-    """Processor time and peak memory of a command."""
-    child = subprocess.Popen(_command(words), stdout=sys.stderr)
-    _, status, usage = os.wait4(child.pid, 0)
-    if status:
-        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), child.args)
-    return {"cpu_seconds": usage.ru_utime + usage.ru_stime, "memory_mb": usage.ru_maxrss * 1024 / 1e6}  # it counts KiB
+    """Processor time and peak memory of a command: those of the one child of a small process, for a new process inherits
+    the peak of the one that starts it."""
+    watched = [sys.executable, "-c", _WATCH, *_command(words)]
+    done = subprocess.run(watched, check=True, stdout=subprocess.PIPE, text=True)
+    seconds, kibibytes = json.loads(done.stdout)
+    return {"cpu_seconds": seconds, "memory_mb": kibibytes * 1024 / 1e6}
 
 
 def _command(words: Sequence[object]) -> list[str]:
