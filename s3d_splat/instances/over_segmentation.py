@@ -50,9 +50,10 @@ def segment_means(
     values: Float[Tensor, "n e"], labels: Int[Tensor, " n"], count: int, weights: Float[Tensor, " n"] | None = None
 ) -> Float[Tensor, "k e"]:
     """(Weighted) mean of the values of each label; infinite where a label has no weight."""
-    weight = torch.ones(len(values), dtype=torch.float64) if weights is None else weights.double()
-    total = torch.zeros(count, values.shape[1], dtype=torch.float64).index_add_(0, labels, values.double() * weight[:, None])
-    sizes = torch.zeros(count, dtype=torch.float64).index_add_(0, labels, weight)
+    weight = None if weights is None else weights.double()
+    columns = values.T if weight is None else values.T * weight
+    total = torch.stack([torch.bincount(labels, column, count) for column in columns.double()], dim=1)
+    sizes = torch.bincount(labels, weight, count).double()
     return torch.where(sizes[:, None] > 0, total / sizes[:, None].clamp(min=1e-300), torch.inf).to(values.dtype)
 
 
@@ -64,5 +65,6 @@ def _nearest(points: Float[Tensor, "n e"], centres: Float[Tensor, "k e"]) -> Int
     labels = torch.empty(len(points), dtype=torch.int64)
     for first in range(0, len(points), _BLOCK):
         block = points[first : first + _BLOCK]
-        labels[first : first + _BLOCK] = torch.addmm(half_norms, block, centres.T, alpha=-1).argmin(1)
+        scores = torch.addmm(half_norms, block, centres.T, alpha=-1)
+        labels[first : first + _BLOCK] = torch.from_numpy(scores.numpy().argmin(1))  # vectorised, which torch's is not
     return usable[labels]

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-_LEAF = 1024  # points a bucket holds, at most
+_LEAF = 128  # points a bucket holds, at most; small buckets are skipped more often, but there are more to look at
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,13 @@ def farthest_points(points: Float[Tensor, "n d"], count: int, start: int = 0) ->
         seed = points[seeds[-1]]
         gap = (buckets.low - seed).clamp(min=0) + (seed - buckets.high).clamp(min=0)
         near = torch.nonzero(gap.square().sum(1) < farthest)[:, 0]
-        fresh = (buckets.points[near] - seed[:, None]).square_().sum(1)
-        old = distance[near]
-        nearest[near] = torch.where(fresh < old, len(seeds) - 1, nearest[near])
-        distance[near] = torch.minimum(fresh, old)
-        farthest[near] = distance[near].amax(1)
+        # Whole rows by index_select and index_copy_: half the time of brackets.
+        fresh = buckets.points.index_select(0, near).sub_(seed[:, None]).square_().sum(1)
+        old = distance.index_select(0, near)
+        nearest.index_copy_(0, near, torch.where(fresh < old, len(seeds) - 1, nearest.index_select(0, near)))
+        shortest = torch.minimum(fresh, old)
+        distance.index_copy_(0, near, shortest)
+        farthest[near] = shortest.amax(1)
         bucket = int(farthest.argmax())
         if len(seeds) == count or farthest[bucket] <= 0:
             break
@@ -59,19 +61,23 @@ def farthest_points(points: Float[Tensor, "n d"], count: int, start: int = 0) ->
 
 def _buckets(points: Float[Tensor, "n d"]) -> _Buckets:
     """A k-d tree's leaves: halves at the median of the widest axis until at most `_LEAF` points are left."""
-    array = points.numpy()
-    leaves = [np.arange(len(array))]
-    while len(leaves[-1]) > _LEAF:
-        leaves = [half for leaf in leaves for half in _halves(array, leaf)]
-    size = max(len(leaf) for leaf in leaves)
-    rows = np.stack([np.pad(leaf, (0, size - len(leaf)), mode="edge") for leaf in leaves])
-    filler = np.arange(size) >= np.array([len(leaf) for leaf in leaves])[:, None]
-    grouped = torch.from_numpy(np.ascontiguousarray(array[rows].transpose(0, 2, 1)))
-    return _Buckets(grouped, torch.from_numpy(rows), torch.from_numpy(filler), grouped.amin(2), grouped.amax(2))
+    leaves = [(np.arange(len(points)), np.ascontiguousarray(points.numpy().T))]
+    while len(leaves[-1][0]) > _LEAF:
+        leaves = [half for rows, columns in leaves for half in _halves(rows, columns)]
+    sizes = np.array([[len(rows)] for rows, _ in leaves])
+    slot = np.arange(sizes.max())
+    place = np.cumsum(sizes)[:, None] - sizes + np.where(slot < sizes, slot, 0)
+    rows = np.concatenate([rows for rows, _ in leaves])[place]
+    columns = np.concatenate([columns for _, columns in leaves], axis=1)
+    grouped = torch.from_numpy(columns[:, place]).transpose(0, 1).contiguous()
+    return _Buckets(grouped, torch.from_numpy(rows), torch.from_numpy(slot >= sizes), grouped.amin(2), grouped.amax(2))
 
 
-def _halves(array: np.ndarray, leaf: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    points = array[leaf]
-    middle = (len(leaf) + 1) // 2  # the first half is never the smaller one
-    order = np.argpartition(points[:, np.argmax(np.ptp(points, axis=0))], middle - 1)
-    return leaf[order[:middle]], leaf[order[middle:]]
+def _halves(rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Both halves of the points in `columns` ([d, n], whose rows are given): their rows and their columns.
+
+    Halves take their points along: looked up in all points by row they would come from all over the memory.
+    """
+    middle = (len(rows) + 1) // 2  # the first half is never the smaller one
+    order = np.argpartition(columns[np.argmax(np.ptp(columns, axis=1))], middle - 1)
+    return [(rows[half], columns.take(half, axis=1)) for half in (order[:middle], order[middle:])]
