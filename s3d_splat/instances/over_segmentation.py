@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -43,7 +44,8 @@ def over_segment(
     seeds, labels = farthest_points(points, count, start)
     for _ in range(iterations):
         labels = _nearest(points, segment_means(points, labels, len(seeds)))
-    return torch.unique(labels, return_inverse=True)[1]
+    used = torch.bincount(labels, minlength=len(seeds)) > 0
+    return (used.cumsum(0) - 1)[labels]
 
 
 def segment_means(
@@ -61,10 +63,11 @@ def _nearest(points: Float[Tensor, "n e"], centres: Float[Tensor, "k e"]) -> Int
     """The nearest centre of each point; centres at infinity are nobody's."""
     usable = torch.nonzero(torch.isfinite(centres).all(1))[:, 0]
     centres = centres[usable]
-    half_norms = centres.square().sum(1) / 2
-    labels = torch.empty(len(points), dtype=torch.int64)
-    for first in range(0, len(points), _BLOCK):
-        block = points[first : first + _BLOCK]
-        scores = torch.addmm(half_norms, block, centres.T, alpha=-1)
-        labels[first : first + _BLOCK] = torch.from_numpy(scores.numpy().argmin(1))  # vectorised, which torch's is not
-    return usable[labels]
+    half_norms = centres.square().sum(1).numpy() / 2
+    # By numpy, whose argmin is vectorised, and whose product of so small a block is not shared between threads.
+    array, axes = points.numpy(), centres.numpy().T
+    labels = np.empty(len(array), dtype=np.int64)
+    for first in range(0, len(array), _BLOCK):
+        score = array[first : first + _BLOCK] @ axes
+        labels[first : first + _BLOCK] = np.subtract(half_norms, score, out=score).argmin(1)
+    return usable[torch.from_numpy(labels)]

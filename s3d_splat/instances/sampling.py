@@ -16,11 +16,11 @@ _LEAF = 128  # points a bucket holds, at most; small buckets are skipped more of
 class _Buckets:
     """Points in groups of one size, each with its bounding box; `filler` repeats a group's first point."""
 
-    points: Float[Tensor, "b d s"]
-    rows: Int[Tensor, "b s"]
-    filler: Bool[Tensor, "b s"]
-    low: Float[Tensor, "b d"]
-    high: Float[Tensor, "b d"]
+    points: Float[np.ndarray, "b d s"]
+    rows: Int[np.ndarray, "b s"]
+    filler: Bool[np.ndarray, "b s"]
+    low: Float[np.ndarray, "d b"]
+    high: Float[np.ndarray, "d b"]
 
 
 def farthest_points(points: Float[Tensor, "n d"], count: int, start: int = 0) -> tuple[Int[Tensor, " k"], Int[Tensor, " n"]]:
@@ -34,29 +34,29 @@ def farthest_points(points: Float[Tensor, "n d"], count: int, start: int = 0) ->
     count = min(count, len(points))
     if count <= 0:
         return torch.zeros(0, dtype=torch.int64), torch.zeros(len(points), dtype=torch.int64)
-    buckets = _buckets(points)
-    distance = torch.where(buckets.filler, -1.0, torch.inf)  # squared
-    nearest = torch.zeros_like(buckets.rows)
-    farthest = distance.amax(1)
+    # By numpy, in one thread: a step is so short that threads would wait for each other longer than they work.
+    buckets, array = _buckets(points), points.numpy()
+    distance = np.where(buckets.filler, -1, np.inf).astype(array.dtype)  # squared
+    nearest = np.zeros_like(buckets.rows)
+    farthest = distance.max(1)
     seeds = [start]
     while True:
-        seed = points[seeds[-1]]
-        gap = (buckets.low - seed).clamp(min=0) + (seed - buckets.high).clamp(min=0)
-        near = torch.nonzero(gap.square().sum(1) < farthest)[:, 0]
-        # Whole rows by index_select and index_copy_: half the time of brackets.
-        fresh = buckets.points.index_select(0, near).sub_(seed[:, None]).square_().sum(1)
-        old = distance.index_select(0, near)
-        nearest.index_copy_(0, near, torch.where(fresh < old, len(seeds) - 1, nearest.index_select(0, near)))
-        shortest = torch.minimum(fresh, old)
-        distance.index_copy_(0, near, shortest)
-        farthest[near] = shortest.amax(1)
-        bucket = int(farthest.argmax())
+        seed = array[seeds[-1], :, None]
+        gap = np.maximum(buckets.low - seed, 0) + np.maximum(seed - buckets.high, 0)
+        near = np.flatnonzero(np.einsum("db,db->b", gap, gap) < farthest)
+        apart = buckets.points[near] - seed
+        fresh = np.einsum("bds,bds->bs", apart, apart)
+        old = distance[near]
+        nearest[near] = np.where(fresh < old, len(seeds) - 1, nearest[near])
+        distance[near] = shortest = np.minimum(fresh, old)
+        farthest[near] = shortest.max(1)
+        bucket = farthest.argmax()
         if len(seeds) == count or farthest[bucket] <= 0:
             break
-        seeds.append(int(buckets.rows[bucket, int(distance[bucket].argmax())]))
-    result = torch.empty(len(points), dtype=torch.int64)
+        seeds.append(int(buckets.rows[bucket, distance[bucket].argmax()]))
+    result = np.empty(len(points), dtype=np.int64)
     result[buckets.rows[~buckets.filler]] = nearest[~buckets.filler]
-    return torch.tensor(seeds), result
+    return torch.tensor(seeds), torch.from_numpy(result)
 
 
 def _buckets(points: Float[Tensor, "n d"]) -> _Buckets:
@@ -69,8 +69,9 @@ def _buckets(points: Float[Tensor, "n d"]) -> _Buckets:
     place = np.cumsum(sizes)[:, None] - sizes + np.where(slot < sizes, slot, 0)
     rows = np.concatenate([rows for rows, _ in leaves])[place]
     columns = np.concatenate([columns for _, columns in leaves], axis=1)
-    grouped = torch.from_numpy(columns[:, place]).transpose(0, 1).contiguous()
-    return _Buckets(grouped, torch.from_numpy(rows), torch.from_numpy(slot >= sizes), grouped.amin(2), grouped.amax(2))
+    grouped = columns[:, place]
+    points_of = np.ascontiguousarray(grouped.transpose(1, 0, 2))
+    return _Buckets(points_of, rows, slot >= sizes, grouped.min(2), grouped.max(2))
 
 
 def _halves(rows: np.ndarray, columns: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -54,6 +54,30 @@ def test_the_joint_space_has_unit_features_and_scaled_positions() -> None:
     torch.testing.assert_close(joint, expected)
 
 
+def test_many_buckets_with_tails_and_ties_change_nothing() -> None:
+    generator = torch.Generator().manual_seed(5)
+    tail = torch.exp(1.5 * torch.randn(3_000, 1, generator=generator))
+    points = torch.cat(
+        (torch.randn(3_000, 9, generator=generator) * tail, torch.randint(3, (1_000, 9), generator=generator))
+    )
+    seeds, nearest = farthest_points(points, 200, start=3)
+    assert seeds.tolist() == plain(points, 200, 3)
+    distance = torch.cdist(points.double(), points[seeds].double(), compute_mode="donot_use_mm_for_euclid_dist")
+    torch.testing.assert_close(distance.gather(1, nearest[:, None])[:, 0], distance.amin(1))
+
+
+def test_over_segments_are_those_of_plain_k_means() -> None:
+    generator = torch.Generator().manual_seed(6)
+    points = torch.randn(5_000, 9, generator=generator)
+    start = int(torch.randint(len(points), (1,), generator=torch.Generator().manual_seed(7)))
+    seeds = plain(points, 100, start)
+    labels = torch.cdist(points, points[seeds]).argmin(1)
+    for _ in range(2):
+        centres = torch.stack([points[labels == label].double().mean(0) for label in range(100)])
+        labels = torch.cdist(points.double(), centres).argmin(1)
+    assert torch.equal(over_segment(points, 100, 2, torch.Generator().manual_seed(7)), labels)
+
+
 def test_over_segments_recover_separated_groups() -> None:
     generator = torch.Generator().manual_seed(3)
     truth = torch.arange(400) % 4
