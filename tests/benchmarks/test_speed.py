@@ -2,7 +2,8 @@
 
 import torch
 
-from benchmarks.instances.speed import aggregation_speed, blobs, speed_markdown
+from benchmarks.instances.speed import HALL, aggregation_speed, hall, speed_markdown
+from s3d_splat.geometry.neighbours import nearest_neighbours
 
 
 def test_a_row_tells_size_and_time() -> None:
@@ -13,8 +14,12 @@ def test_a_row_tells_size_and_time() -> None:
     assert speed_markdown(rows).splitlines()[2].startswith("| 500 | 40 | ")
 
 
-def test_features_have_unit_length_and_objects_are_boxes() -> None:
-    positions, features = blobs(1000, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(features.norm(dim=1), torch.ones(1000))
-    assert positions.shape == (1000, 3)
-    assert float(positions.abs().max()) < 12 + 1
+def test_anchors_lie_in_a_hall_and_neighbours_differ_as_after_training() -> None:
+    positions, features, weights = hall(20_000, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(features.norm(dim=1), torch.ones(20_000))
+    assert float((positions - HALL / 2).abs().max()) < 6 + 1
+    assert 0.01 < float((weights == 0).float().mean()) < 0.03
+    nearest = nearest_neighbours(positions, positions, 2)[1][:, 1]
+    apart = (features - features[nearest]).norm(dim=1)
+    assert 0.08 < float(apart.median()) < 0.15
+    assert 0.6 < float(apart.quantile(0.9)) < 1.2
