@@ -40,7 +40,7 @@ def persistent_labels(evidence: MaskEvidence, threshold: float, min_pixels: int)
 def persistence(evidence: MaskEvidence, weights: csr_matrix) -> Float[np.ndarray, " k"]:
     """0..1 of each id, whose rendering weights on the Gaussians are a row of `weights` ([k, n], ids of things ascending)."""
     views = int(evidence.view.max(initial=-1)) + 1
-    labelled = csr_matrix(cluster_columns(evidence.view, views).T @ evidence.weights)
+    labelled = _summed(evidence.weights, evidence.view, views)
     everywhere = np.asarray(labelled.sum(axis=0)).ravel()
     things = np.flatnonzero(~evidence.stuff)
     place = np.unique(evidence.given_id[things], return_inverse=True)[1]
@@ -59,7 +59,13 @@ def _by_name(evidence: MaskEvidence) -> tuple[csr_matrix, Int[np.ndarray, " k"],
         _, start, place = np.unique(name[masks], return_index=True, return_inverse=True)
         rows = np.full(len(kind), -1)
         rows[masks] = place
-        parts.append(csr_matrix(cluster_columns(rows, len(start)).T @ evidence.weights))
+        parts.append(_summed(evidence.weights, rows, len(start)))
         first.append(masks[start])
         counts.append(len(start))
     return csr_matrix(vstack(parts)), np.concatenate(first), counts[0]
+
+
+def _summed(weights: csr_matrix, group: Int[np.ndarray, " m"], groups: int) -> csr_matrix:
+    """Rows of `weights` summed by group 0..groups - 1 (-1: by none)."""
+    # A transposed matrix is stored by columns, for whose sake scipy would turn round the weights, which are many.
+    return csr_matrix(cluster_columns(group, groups).T) @ weights
