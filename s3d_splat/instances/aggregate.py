@@ -15,7 +15,7 @@ from s3d_splat.instances.clustering.base import OverSegments
 from s3d_splat.instances.clustering.registry import CLUSTERINGS
 from s3d_splat.instances.consensus import Overlap
 from s3d_splat.instances.options import AggregationOptions
-from s3d_splat.instances.over_segmentation import joint_space, over_segment, segment_means
+from s3d_splat.instances.over_segmentation import connected_parts, joint_space, over_segment, segment_means
 
 MasksOver = Callable[[Int[Tensor, " a"]], Overlap]
 """How the masks of the views lie over segments of anchors (segment 0, 1, ... of each anchor, -1 = none)."""
@@ -57,6 +57,9 @@ def aggregate_anchors(
     if len(seen):
         points = joint_space(positions[seen], features[seen], options.position_weight)
         segments[seen] = over_segment(points, options.seeds, options.iterations, generator, options.first_seed)
+        if options.connected:
+            least = -(-options.min_size // children)
+            segments[seen] = connected_parts(positions[seen], segments[seen], options.voxel, least)
         chosen = masks_over if options.feature_threshold is None else None
         described = OverSegments(
             positions[seen],

@@ -15,8 +15,8 @@ from s3d_splat.instances.classes import instance_set
 from s3d_splat.instances.consensus import Overlap, cluster_columns
 from s3d_splat.instances.evidence import ANYWHERE, Decode, MaskClasses, MaskedView, MaskEvidence, gather_evidence
 from s3d_splat.instances.options import InstanceOptions
-from s3d_splat.instances.persistence import persistent_labels
-from s3d_splat.instances.relift import relift, with_neighbours
+from s3d_splat.instances.relift.persistence import persistent_objects
+from s3d_splat.instances.relift.rounds import relift, with_neighbours
 from s3d_splat.raster.base import Rasterizer
 from s3d_splat.types import ClassInfo, InstanceInfo, InstanceSet
 
@@ -41,10 +41,8 @@ def build_instances(
     children = len(evidence.seen) // max(len(positions), 1)
     labels = _clustered(positions, features, decode, evidence, options)
     if options.relift.rounds:
-        known = persistent_labels(evidence, options.relift.persistence, options.relift.min_pixels)
-        certain = int(known.max(initial=0))
-        labels = np.where(known > 0, known, np.where(labels > 0, labels + certain, 0))
-        labels = relift(evidence, labels, options.relift, certain)
+        known = persistent_objects(evidence, options.relift.persistence, options.relift.min_pixels)
+        labels = relift(evidence, labels, options.relift, options.aggregation.voxel, known)
     labels = with_neighbours(labels, evidence, children, options.aggregation.unseen_radius)
     return instance_set(evidence, labels, children)
 

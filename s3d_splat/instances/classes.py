@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix
 
 from s3d_splat.instances.consensus import cluster_columns
 from s3d_splat.instances.evidence import MaskEvidence
-from s3d_splat.instances.relift import mask_choices, most_frequent
+from s3d_splat.instances.relift.choices import mask_choices, most_frequent
 from s3d_splat.types import InstanceSet
 
 

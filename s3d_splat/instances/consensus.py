@@ -20,10 +20,6 @@ from s3d_splat.instances.graph import components
 
 Labels = Int[np.ndarray, " n"]
 
-_MIN_SHARE = 0.1  # of a cluster; a mask that holds less of it cuts nothing off
-_GAIN = 0.5  # of a cluster's disagreement with itself must go, or a cut is not worth it
-_APART = 0.3  # two parts of a cluster that agree less than this are no longer one
-_MAX_ATOMS = 1_000  # Gaussians; a larger cluster is cut along a view first
 _LIGHT = 0.1  # of its best partner's weight: a cluster under that joins without being its partner's best
 _TIE = 1e-3  # rates this close are equal
 _MAX_CLUSTERS = 2_000  # compared with each other, those with most weight; the pair matrix is dense
@@ -61,33 +57,39 @@ def agreement(overlap: Overlap) -> tuple[Float[np.ndarray, "c c"], Float[np.ndar
     return np.divide(same, shared, out=np.zeros_like(same), where=shared > 0), shared
 
 
-def merged_clusters(overlap: Overlap, threshold: float, min_shared: int) -> Int[np.ndarray, " c"]:
+def merged_clusters(overlap: Overlap, threshold: float, min_shared: int, certain: int = 0) -> Int[np.ndarray, " c"]:
     """Group (0, 1, ...) of each cluster after joining, again and again, those that agree best with each other.
 
     Two clusters join where their agreement reaches `threshold`, rests on at least `min_shared` pixels, and each is the
     other's best partner, or one is so light that it hardly changes its best partner. Agreements are measured anew after
-    each round, so a chain of halves cannot outvote the views. Only the `_MAX_CLUSTERS` heaviest clusters take part.
+    each round, so a chain of halves cannot outvote the views. Only the `_MAX_CLUSTERS` heaviest clusters take part. The
+    first `certain` clusters are known to be objects of their own: others may join them, but no two of them ever do.
     """
     total = np.asarray(overlap.weights.sum(axis=0)).ravel()
     members = np.sort(np.argsort(-total, kind="stable")[:_MAX_CLUSTERS])
     group = np.arange(len(members))
+    known = members < certain
     joined = Overlap(csr_matrix(overlap.weights[:, members]), overlap.view)
     while joined.weights.shape[1]:
-        step = _best_partners(joined, threshold, min_shared)
+        step = _best_partners(joined, threshold, min_shared, known)
         count = int(step.max()) + 1
         if count == len(step):
             break
         group = step[group]
+        known = np.bincount(step, weights=known, minlength=count) > 0
         joined = Overlap(csr_matrix(joined.weights @ cluster_columns(step, count)), overlap.view)
     result = np.arange(len(total)) + len(members)
     result[members] = group
     return np.unique(result, return_inverse=True)[1]
 
 
-def _best_partners(overlap: Overlap, threshold: float, min_shared: int) -> Int[np.ndarray, " c"]:
+def _best_partners(
+    overlap: Overlap, threshold: float, min_shared: int, known: Bool[np.ndarray, " c"]
+) -> Int[np.ndarray, " c"]:
     """Group of each cluster after one round; groups are in the order of their first cluster."""
     rates, shared = agreement(overlap)
     rates[shared < min_shared] = 0
+    rates[np.ix_(known, known)] = 0
     np.fill_diagonal(rates, 0)
     np.fill_diagonal(shared, 0)
     # Parts seen alike have equal rates: the pair that the views show most goes first, so that many pairs join at once.
@@ -95,92 +97,35 @@ def _best_partners(overlap: Overlap, threshold: float, min_shared: int) -> Int[n
     clusters = np.arange(len(rates))
     total = np.asarray(overlap.weights.sum(axis=0)).ravel()
     mutual = best[best] == clusters
-    joins = (rates[clusters, best] >= threshold) & (mutual | (total < _LIGHT * total[best]))
+    # What is known never goes to another on its own, or what lies between could tie two of them together.
+    joins = (rates[clusters, best] >= threshold) & (mutual | (~known & (total < _LIGHT * total[best])))
     pairs = np.stack((clusters[joins], best[joins]), axis=1)
     return components(len(rates), torch.from_numpy(pairs)).numpy()
 
 
-def divided_labels(
-    weights: csr_matrix,
-    view: Int[np.ndarray, " m"],
-    labels: Labels,
-    divisible: Bool[np.ndarray, " c"],
-    threshold: float,
-    min_pixels: int,
-) -> Labels:
-    """Labels in which each divisible cluster whose self-agreement is under `threshold` is cut into parts.
-
-    The Gaussians of a small cluster join anew as the views agree; a large one is cut along the masks of the view that shows
-    most pairs of pixels apart. The parts get labels from c on; parts with less than `min_pixels` of weight keep the
-    cluster's label. A cut stands only where the other views share it, so that the parts agree with themselves: masks that
-    break elsewhere in each view cut nothing.
-    """
-    count = len(divisible)
-    overlap = Overlap(csr_matrix(weights @ cluster_columns(labels, count)), view)
-    visible, alike = _seen_alike(overlap)
-    total, together = visible.sum(0), alike.sum(0)
-    impure = divisible & (total > 0) & (together < threshold * total)
-    small = np.bincount(labels[labels >= 0], minlength=count) <= _MAX_ATOMS
-    code = np.full(len(labels), -1)  # Gaussians of one cluster with the same code are one part
-    _cut_by_consensus(weights, view, labels, np.flatnonzero(impure & small), min_pixels, code)
-    _cut_along_view(weights, overlap, labels, impure & ~small, (visible - alike).argmax(0), min_pixels, code)
-    cut = np.flatnonzero(code >= 0)
-    pairs, part = np.unique(np.stack((labels[cut], code[cut])), axis=1, return_inverse=True)
-    result = labels.copy()
-    result[cut] = count + part.ravel()
-    parent = np.concatenate((np.arange(count), pairs[0]))
-    parts = Overlap(csr_matrix(weights @ cluster_columns(result, len(parent))), view)
-    after = np.bincount(parent, weights=_seen_alike(parts)[1].sum(0), minlength=count)
-    pays = after - together >= _GAIN * (total - together)
-    return np.where(pays[labels], result, labels)
+def pair_agreement(
+    overlap: Overlap, pairs: Int[np.ndarray, "p 2"]
+) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
+    """`agreement` of some pairs only, and the weight (pixels) that each rests on: nothing of the size of all pairs."""
+    visible = visible_weights(overlap)
+    entries = overlap.weights.tocoo()
+    shown = np.asarray(visible[overlap.view[entries.row], entries.col]).ravel()
+    scaled = np.divide(entries.data, np.sqrt(shown), out=np.zeros_like(entries.data), where=entries.data > 0)
+    by_cluster = csr_matrix((scaled, (entries.col, entries.row)), shape=entries.shape[::-1])
+    by_view = csr_matrix(visible.sqrt().T)
+    left, right = pairs.T
+    same = np.asarray(by_cluster[left].multiply(by_cluster[right]).sum(axis=1)).ravel()
+    shared = np.asarray(by_view[left].multiply(by_view[right]).sum(axis=1)).ravel()
+    return np.divide(same, shared, out=np.zeros_like(same), where=shared > 0), shared
 
 
-def _cut_by_consensus(
-    weights: csr_matrix,
-    view: Int[np.ndarray, " m"],
-    labels: Labels,
-    clusters: Int[np.ndarray, " k"],
-    min_pixels: int,
-    code: Int[np.ndarray, " n"],
-) -> None:
-    """Write into `code` the part of each Gaussian of `clusters`: its Gaussians join anew until no two groups agree."""
-    by_gaussian = weights.tocsc()
-    for cluster in clusters:
-        members = np.flatnonzero(labels == cluster)
-        columns = by_gaussian[:, members].tocsr()
-        rows = np.flatnonzero(np.diff(columns.indptr))
-        overlap = Overlap(csr_matrix(columns[rows]), np.unique(view[rows], return_inverse=True)[1])
-        group = merged_clusters(overlap, _APART, 0)
-        heavy = np.bincount(group, weights=np.asarray(columns.sum(axis=0)).ravel()) >= min_pixels
-        code[members] = np.where(heavy[group], group, -1)
+def self_agreement(overlap: Overlap) -> Float[np.ndarray, " c"]:
+    """Agreement of each cluster with itself: 1 where every view that shows it has it under one mask; 0 where none does."""
+    visible, alike = (weights.sum(axis=0) for weights in seen_alike(overlap))
+    return np.divide(alike, visible, out=np.zeros_like(visible), where=visible > 0)
 
 
-def _cut_along_view(
-    weights: csr_matrix,
-    overlap: Overlap,
-    labels: Labels,
-    chosen: Bool[np.ndarray, " c"],
-    telling: Int[np.ndarray, " c"],
-    min_pixels: int,
-    code: Int[np.ndarray, " n"],
-) -> None:
-    """Write into `code` the heaviest mask of each Gaussian of the chosen clusters in the cluster's telling view.
-
-    What that view does not show, or shows under a mask with less than `_MIN_SHARE` of the cluster or `min_pixels`, is left
-    out.
-    """
-    entries = weights.tocoo()
-    owner = labels[entries.col]
-    useful = (owner >= 0) & chosen[owner] & (overlap.view[entries.row] == telling[owner])
-    mask, point, weight, owner = entries.row[useful], entries.col[useful], entries.data[useful], owner[useful]
-    part_weight = np.asarray(overlap.weights[mask, owner]).ravel()
-    large = part_weight >= np.maximum(_MIN_SHARE * visible_weights(overlap).toarray()[telling[owner], owner], min_pixels)
-    order = np.lexsort((-mask, weight))  # the heaviest mask of a Gaussian comes last, and is what stays written
-    order = order[large[order]]
-    code[point[order]] = mask[order]
-
-
-def _seen_alike(overlap: Overlap) -> tuple[Float[np.ndarray, "v c"], Float[np.ndarray, "v c"]]:
+def seen_alike(overlap: Overlap) -> tuple[Float[np.ndarray, "v c"], Float[np.ndarray, "v c"]]:
     """Weight of each cluster in each view, and that weight times the cluster's agreement with itself there."""
     visible = visible_weights(overlap).toarray()
     squares = Overlap(overlap.weights.multiply(overlap.weights).tocsr(), overlap.view)

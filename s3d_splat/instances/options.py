@@ -16,8 +16,9 @@ class AggregationOptions:
     first_seed: FirstSeed = "random"  # farthest point sampling starts anywhere, or farthest from the mean of all
     iterations: int = 2  # of k-means, starting from the seeds
     position_weight: float = 0.3  # joint-space units a metre; two opposite unit features are 2 apart
+    connected: bool = True  # is an over-segment cut into its parts where these do not touch in space?
     clustering: ClusteringName = "graph"  # what joins over-segments to objects
-    feature_threshold: float | None = 0.15  # nearer over-segments are alike (features mapped to 0..1); None: asks the masks
+    feature_threshold: float | None = None  # nearer over-segments are alike (features mapped to 0..1); None: asks the masks
     voxel: float = 0.1  # metres; over-segments touch where their voxels share a face
     edges: Edges = "both"  # what an edge asks for: alike and touching, alike, touching, or alike in colour and touching
     hdbscan_min_segments: int = 2  # over-segments of the smallest cluster that HDBSCAN tells from noise
@@ -36,7 +37,10 @@ class ReliftOptions:
     min_weight: float = 0.01  # pixels of rendering weight; less of a Gaussian under a mask is noise
     persistence: float = 0.6  # ids that so large a share of other looks confirms are objects as they are; over 1: none is
     split: bool = True  # divide clusters that single views see under several masks
+    strays: bool = True  # free small objects inside clusters, that most views see under a mask of their own
     merge: bool = True  # join clusters that the views agree to see under one mask
+    fragments: bool = True  # join clusters that no view sees whole where they agree along their contact
+    silence: bool = True  # ignore views without a mask of an object where they speak about its Gaussians
     agreement: float = 0.6  # share of one mask that joins two clusters, and under which a cluster is divided
     min_size: int = 5  # Gaussians; a smaller instance is dropped
     min_labelled: float = 0.33  # of a Gaussian's weight in views with masks; one that lies under fewer masks is no object's

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from scipy.spatial import cKDTree
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from s3d_splat.geometry.voxels import touching_labels, voxel_keys
+from s3d_splat.instances.graph import components
 from s3d_splat.instances.options import FirstSeed
 from s3d_splat.instances.sampling import farthest_points
 
+_ASKED = 1_000  # points that stand for all where their spacing is measured
 _BLOCK = 2048  # points whose distances to all centres fit into the processor's cache
 
 
@@ -46,6 +50,36 @@ def over_segment(
         labels = _nearest(points, segment_means(points, labels, len(seeds)))
     used = torch.bincount(labels, minlength=len(seeds)) > 0
     return (used.cumsum(0) - 1)[labels]
+
+
+def connected_parts(
+    positions: Float[Tensor, "n 3"], segments: Int[Tensor, " n"], voxel: float, min_points: int
+) -> Int[Tensor, " n"]:
+    """Segments (0, 1, ...) cut into parts (0, 1, ...) that do not touch: none of their cells share a face.
+
+    Cells have the edge of two voxels (metres), or of two points' usual distance where these are sparser. Features tell
+    apart what one view shows together, and may be the same for two objects that no view shows together. Parts with fewer
+    than `min_points` stay with the largest part of their segment.
+    """
+    edge = 2 * max(voxel, usual_spacing(positions))
+    cells = voxel_keys(positions, edge)
+    named, patch = torch.unique(torch.stack((segments, cells)), dim=1, return_inverse=True)
+    pairs = touching_labels(positions, patch, edge)
+    owner = named[0]
+    part = components(len(owner), pairs[owner[pairs[:, 0]] == owner[pairs[:, 1]]])
+    sizes = torch.bincount(part[patch])
+    by_size = torch.argsort(sizes[part], stable=True)
+    largest = torch.zeros(int(owner.max()) + 1, dtype=torch.int64)
+    largest[owner[by_size]] = part[by_size]  # the largest comes last, and is what stays written
+    kept = torch.where(sizes[part] >= min_points, part, largest[owner])
+    return torch.unique(kept, return_inverse=True)[1][patch]
+
+
+def usual_spacing(positions: Float[Tensor, "n 3"]) -> float:
+    """Median distance (metres) of a point to the nearest other one, over a thousand evenly chosen points; 0 below two."""
+    points = positions.numpy()
+    asked = points[:: max(1, len(points) // _ASKED)]
+    return float(np.median(cKDTree(points).query(asked, 2)[0][:, 1])) if len(points) > 1 else 0.0
 
 
 def segment_means(

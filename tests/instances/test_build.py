@@ -172,7 +172,7 @@ def test_the_masks_choose_a_threshold_that_tells_two_objects_apart(rasterizer: R
     features = FEATURES[1] + 0.22 * (border == 2)[:, None] * FEATURES[2]
     features = features if owner == "anchor" else features[:, None]
     views = [MaskedView(camera(), stripes(9, 15))]
-    assert build(rasterizer, views, features, options=clusters_alone()).size.tolist() == [SIDE * SIDE]
+    assert build(rasterizer, views, features, options=clusters_alone(feature_threshold=0.15)).size.tolist() == [SIDE * SIDE]
     assert build(rasterizer, views, features, options=clusters_alone(feature_threshold=None)).size.tolist() == [
         15 * SIDE,
         9 * SIDE,

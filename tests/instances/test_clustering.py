@@ -36,7 +36,7 @@ def row(*looks: float) -> OverSegments:
 PAIRS = torch.tensor([[0, 1], [1, 2], [2, 3]])
 
 
-@pytest.mark.parametrize(("inside", "between"), [(0.05, 0.11), (0.25, 0.31), (0.41, 0.47)])
+@pytest.mark.parametrize(("inside", "between"), [(0.03, 0.07), (0.09, 0.13), (0.13, 0.17)])
 def test_the_threshold_lies_between_what_one_mask_and_what_two_masks_show(inside: float, between: float):
     """Over-segments 0 and 1 lie under one mask, 2 and 3 under another."""
     found = best_threshold(PAIRS, torch.tensor([inside, between, inside]), overlap([1, 1, 2, 2], [7, 7, 4, 4]))
@@ -45,7 +45,7 @@ def test_the_threshold_lies_between_what_one_mask_and_what_two_masks_show(inside
 
 def test_a_threshold_is_judged_by_the_clusters_that_it_chains():
     """The edge between the objects is as short as their own: joining all is worse than joining nothing."""
-    found = best_threshold(PAIRS, torch.tensor([0.2, 0.2, 0.2]), overlap([1, 1, 2, 2], [1, 1, 2, 3]))
+    found = best_threshold(PAIRS, torch.tensor([0.1, 0.1, 0.1]), overlap([1, 1, 2, 2], [1, 1, 2, 3]))
     assert found == CANDIDATES[0]
 
 
@@ -64,10 +64,10 @@ def test_without_a_view_of_two_over_segments_the_constant_stands():
 
 @pytest.mark.parametrize("edges", ["both", "feature", "colour"])
 def test_the_graph_asks_the_views_where_no_threshold_is_given(edges: Edges):
-    segments = row(0.0, 0.3, 0.7, 1.0)
+    segments = row(0.0, 0.09, 0.23, 0.32)
     seen = OverSegments(**{**vars(segments), "overlap": overlap([1, 1, 2, 2])})
-    assert cluster_by_graph(seen, AggregationOptions(feature_threshold=None, edges=edges)).tolist() == [0, 0, 1, 1]
-    assert cluster_by_graph(seen, AggregationOptions(edges=edges)).tolist() == [0, 1, 2, 3]
+    assert cluster_by_graph(seen, AggregationOptions(edges=edges)).tolist() == [0, 0, 1, 1]
+    assert cluster_by_graph(seen, AggregationOptions(feature_threshold=0.15, edges=edges)).tolist() == [0, 0, 0, 0]
 
 
 def test_hdbscan_leaves_what_is_like_nothing_alone():

@@ -1,8 +1,9 @@
 """Farthest point sampling against the plain algorithm, and its laws."""
 
+import pytest
 import torch
 
-from s3d_splat.instances.over_segmentation import joint_space, over_segment, segment_means
+from s3d_splat.instances.over_segmentation import connected_parts, joint_space, over_segment, segment_means, usual_spacing
 from s3d_splat.instances.sampling import farthest_points
 
 
@@ -96,3 +97,27 @@ def test_weighted_means_by_hand() -> None:
     values = torch.tensor([[1.0], [4.0], [7.0]])
     means = segment_means(values, torch.tensor([0, 0, 2]), 3, torch.tensor([1.0, 2.0, 5.0]))
     assert means.tolist() == [[3.0], [float("inf")], [7.0]]
+
+
+LINE = torch.tensor([[x, 0.0, 0.0] for x in (0.05, 0.15, 0.25, 1.05, 1.15, 1.25, 1.35)])
+
+
+def test_parts_of_a_segment_that_do_not_touch_are_two() -> None:
+    """Cells of 0.2 m; the two halves are 0.8 m apart, and the second segment lies within the first half."""
+    one = torch.zeros(7, dtype=torch.int64)
+    assert connected_parts(LINE, one, 0.1, 1).tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert connected_parts(LINE, torch.tensor([0, 1, 0, 0, 0, 0, 0]), 0.1, 1).tolist() == [0, 2, 0, 1, 1, 1, 1]
+
+
+def test_small_parts_stay_with_the_largest() -> None:
+    one = torch.zeros(7, dtype=torch.int64)
+    assert connected_parts(LINE, one, 0.1, 3).tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert connected_parts(LINE, one, 0.1, 4).tolist() == [0] * 7
+
+
+def test_sparse_points_touch_in_larger_cells() -> None:
+    """Two metres apart where the voxel has ten centimetres."""
+    sparse = torch.arange(6.0)[:, None] * torch.tensor([2.0, 0.0, 0.0]) + 0.01
+    assert usual_spacing(sparse) == pytest.approx(2.0)
+    assert connected_parts(sparse, torch.zeros(6, dtype=torch.int64), 0.1, 1).tolist() == [0] * 6
+    assert usual_spacing(sparse[:1]) == 0.0

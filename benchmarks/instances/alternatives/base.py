@@ -17,7 +17,7 @@ from s3d_splat.instances.build import mask_classes
 from s3d_splat.instances.classes import instance_set
 from s3d_splat.instances.evidence import Decode, MaskClasses, MaskedView, MaskEvidence, gather_evidence
 from s3d_splat.instances.options import InstanceOptions
-from s3d_splat.instances.relift import with_neighbours
+from s3d_splat.instances.relift.rounds import with_neighbours
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.scene import frames_of
 from s3d_splat.pipeline import TrainedRun, decode

@@ -1,18 +1,28 @@
 """Relift and consensus on evidence small enough to follow by hand."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from s3d_splat.instances.consensus import Overlap, agreement, cluster_columns, merged_clusters
+from s3d_splat.instances.consensus import (
+    Overlap,
+    agreement,
+    cluster_columns,
+    merged_clusters,
+    pair_agreement,
+    self_agreement,
+)
 from s3d_splat.instances.options import ReliftOptions
-from s3d_splat.instances.relift import mask_choices, relift, with_neighbours
+from s3d_splat.instances.relift.choices import mask_choices
+from s3d_splat.instances.relift.rounds import relift, with_neighbours
 from tests.instances.flat_scene import evidence
 
 PLAIN = ReliftOptions(split=False, merge=False, min_size=1, min_pixels=1)
 FULL = ReliftOptions(min_size=1, min_pixels=1)
+VOXEL = 1.0  # Gaussians are one metre apart, so that neighbours touch
 NO_STUFF = np.zeros(0, dtype=np.int64)
 
 
@@ -20,12 +30,12 @@ def test_a_mask_takes_its_majority_and_gaussians_follow_their_masks() -> None:
     """Six Gaussians of two objects; the third was clustered with the wrong one."""
     masks = evidence([1, 1, 1, 2, 2, 2])
     assert mask_choices(masks, np.array([1, 1, 2, 2, 2, 2]), NO_STUFF, 0.25).tolist() == [1, 2]
-    assert relift(masks, np.array([1, 1, 2, 2, 2, 2]), PLAIN).tolist() == [1, 1, 1, 2, 2, 2]
+    assert relift(masks, np.array([1, 1, 2, 2, 2, 2]), PLAIN, VOXEL).tolist() == [1, 1, 1, 2, 2, 2]
 
 
 def test_no_round_changes_nothing() -> None:
     labels = np.array([3, 0, 1])
-    assert relift(evidence([1, 1, 2]), labels, ReliftOptions(rounds=0)).tolist() == [3, 0, 1]
+    assert relift(evidence([1, 1, 2]), labels, ReliftOptions(rounds=0), VOXEL).tolist() == [3, 0, 1]
 
 
 def test_a_mask_without_a_dominant_cluster_is_no_evidence() -> None:
@@ -33,31 +43,33 @@ def test_a_mask_without_a_dominant_cluster_is_no_evidence() -> None:
     labels = np.arange(1, 9)
     assert mask_choices(masks, labels, NO_STUFF, min_share=0.125).tolist() == [1]
     assert mask_choices(masks, labels, NO_STUFF, min_share=0.2).tolist() == [0]
-    assert relift(masks, labels, PLAIN).tolist() == [0] * 8
+    assert relift(masks, labels, PLAIN, VOXEL).tolist() == [0] * 8
 
 
 def test_heavier_views_outvote_others() -> None:
     masks = evidence([1, 1, 2, 2], [1, 1, 1, 2], [1, 1, 1, 2])
-    assert relift(masks, np.array([1, 1, 0, 2]), PLAIN).tolist() == [1, 1, 1, 2]
+    assert relift(masks, np.array([1, 1, 0, 2]), PLAIN, VOXEL).tolist() == [1, 1, 1, 2]
 
 
 def test_a_cluster_that_no_mask_chooses_vanishes() -> None:
     masks = evidence([1, 1, 1, 1, 2, 2])
-    assert relift(masks, np.array([1, 1, 1, 2, 3, 3]), PLAIN).tolist() == [1, 1, 1, 1, 2, 2]
+    assert relift(masks, np.array([1, 1, 1, 2, 3, 3]), PLAIN, VOXEL).tolist() == [1, 1, 1, 1, 2, 2]
 
 
 def test_small_instances_are_dropped_for_the_next_best() -> None:
     """The last Gaussian alone is instance 2; one of its two views shows it with the others."""
     masks = evidence([1, 1, 1, 2], [1, 1, 1, 2], [1, 1, 1, 1])
     labels = np.array([1, 1, 1, 2])
-    assert relift(masks, labels, PLAIN).tolist() == [1, 1, 1, 2]
-    assert relift(masks, labels, ReliftOptions(split=False, merge=False, min_size=2, min_pixels=1)).tolist() == [1] * 4
+    assert relift(masks, labels, PLAIN, VOXEL).tolist() == [1, 1, 1, 2]
+    assert (
+        relift(masks, labels, ReliftOptions(split=False, merge=False, min_size=2, min_pixels=1), VOXEL).tolist() == [1] * 4
+    )
 
 
 def test_an_under_segmented_cluster_is_divided() -> None:
     views = [[1, 1, 1, 2, 2, 2], [2, 2, 2, 1, 1, 1], [-1, 1, 1, 2, 2, 2]]
-    assert relift(evidence(*views), np.ones(6, dtype=np.int64), PLAIN).tolist() == [1] * 6
-    labels = relift(evidence(*views), np.ones(6, dtype=np.int64), FULL)
+    assert relift(evidence(*views), np.ones(6, dtype=np.int64), PLAIN, VOXEL).tolist() == [1] * 6
+    labels = relift(evidence(*views), np.ones(6, dtype=np.int64), FULL, VOXEL)
     assert len(set(labels[:3])) == len(set(labels[3:])) == 1
     assert labels[0] != labels[3]
 
@@ -65,25 +77,25 @@ def test_an_under_segmented_cluster_is_divided() -> None:
 def test_masks_that_break_differently_in_each_view_divide_nothing_for_good() -> None:
     """One object whose masks are cut in another place in every view, mostly near an end."""
     views = [[1, 2, 2, 2, 2, 2], [1, 1, 1, 1, 1, 2], [1] * 6, [1] * 6, [1, 2, 2, 2, 2, 2], [2, 2, 2, 2, 2, 1]]
-    assert len(set(relift(evidence(*views), np.ones(6, dtype=np.int64), FULL).tolist())) == 1
+    assert len(set(relift(evidence(*views), np.ones(6, dtype=np.int64), FULL, VOXEL).tolist())) == 1
 
 
 def test_an_over_segmented_object_is_joined_though_no_view_sees_it_whole() -> None:
     """Four parts in a row, each view shows two of them, beside another object."""
     views = [[1, 1, 1, 1, -1, -1, -1, -1, 2, 2], [-1, -1, 1, 1, 1, 1, -1, -1, 2, 2], [-1, -1, -1, -1, 1, 1, 1, 1, 2, 2]]
     labels = np.array([1, 1, 2, 2, 3, 3, 4, 4, 5, 5])
-    assert relift(evidence(*views), labels, FULL).tolist() == [1] * 8 + [2] * 2
+    assert relift(evidence(*views), labels, FULL, VOXEL).tolist() == [1] * 8 + [2] * 2
 
 
 def test_two_objects_under_one_mask_now_and_then_stay_two() -> None:
     views = [[1, 1, 2, 2], [1, 1, 1, 1], [1, 1, 2, 2], [2, 2, 1, 1]]
-    labels = relift(evidence(*views), np.array([1, 1, 2, 2]), FULL)
+    labels = relift(evidence(*views), np.array([1, 1, 2, 2]), FULL, VOXEL)
     assert labels[0] == labels[1] != labels[2] == labels[3]
 
 
 def test_stuff_masks_are_one_label_without_being_chosen() -> None:
     masks = evidence([1, 1, 2, 2], [1, 1, 2, 2], class_ids={1: 7, 2: 3}, stuff=(7,))
-    labels = relift(masks, np.array([1, 2, 1, 1]), FULL)
+    labels = relift(masks, np.array([1, 2, 1, 1]), FULL, VOXEL)
     assert labels.tolist() == [1, 1, 2, 2]  # stuff first
 
 
@@ -95,11 +107,11 @@ def test_mask_numbers_of_a_view_do_not_matter() -> None:
     for view in views:
         names = np.concatenate(([0], rng.permutation(40)[:5] + 1))
         shuffled.append([int(names[mask]) if mask > 0 else mask for mask in view])
-    expected = relift(evidence(*views), labels, FULL)
+    expected = relift(evidence(*views), labels, FULL, VOXEL)
     assert len(set(expected.tolist())) > 1
     # The rows of a view's masks are in another order, too: only which Gaussians share a mask may count.
-    partition = np.unique(relift(evidence(*shuffled), labels, PLAIN), return_inverse=True)[1]
-    assert partition.tolist() == np.unique(relift(evidence(*views), labels, PLAIN), return_inverse=True)[1].tolist()
+    partition = np.unique(relift(evidence(*shuffled), labels, PLAIN, VOXEL), return_inverse=True)[1]
+    assert partition.tolist() == np.unique(relift(evidence(*views), labels, PLAIN, VOXEL), return_inverse=True)[1].tolist()
 
 
 def test_an_unseen_gaussian_takes_its_anchors_label_else_the_nearest() -> None:
@@ -146,11 +158,42 @@ def test_only_mutual_best_partners_join_in_one_round_but_chains_complete() -> No
 
 
 def test_without_masks_there_are_no_objects() -> None:
-    assert relift(evidence([-1, -1, 0]), np.array([2, 2, 1]), FULL).tolist() == [0, 0, 0]
-    assert relift(evidence([]), np.zeros(0, dtype=np.int64), FULL).tolist() == []
+    assert relift(evidence([-1, -1, 0]), np.array([2, 2, 1]), FULL, VOXEL).tolist() == [0, 0, 0]
+    assert relift(evidence([]), np.zeros(0, dtype=np.int64), FULL, VOXEL).tolist() == []
 
 
 def test_what_views_see_mostly_without_a_mask_is_no_objects() -> None:
     """The last Gaussian lies under a mask in one view of four, the third in two; the limit is a third."""
     masks = evidence([1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 0])
-    assert relift(masks, np.ones(4, dtype=np.int64), PLAIN).tolist() == [1, 1, 1, 0]
+    assert relift(masks, np.ones(4, dtype=np.int64), PLAIN, VOXEL).tolist() == [1, 1, 1, 0]
+
+
+def test_agreement_of_pairs_is_that_of_all() -> None:
+    masks = evidence([1, 1, 1, 2], [1, 1, 2, 2], [1, 2, -1, 2], [-1, 3, 3, 0])
+    overlap = Overlap(csr_matrix(masks.weights @ cluster_columns(np.array([0, 1, 2, 1]), 3)), masks.view)
+    rates, shared = agreement(overlap)
+    pairs = np.array([[0, 1], [0, 2], [1, 2], [2, 0]])
+    found = pair_agreement(overlap, pairs)
+    assert found[0] == pytest.approx(rates[tuple(pairs.T)])
+    assert found[1] == pytest.approx(shared[tuple(pairs.T)])
+    assert self_agreement(overlap) == pytest.approx(rates.diagonal())
+
+
+def test_known_objects_never_join_through_what_lies_between() -> None:
+    """Clusters 0 and 1 are known. All three agree wholly; the third goes to one of them, and no two known ones are tied."""
+    masks = evidence([1, 1, 1], [1, 1, 1])
+    overlap = Overlap(masks.weights @ cluster_columns(np.arange(3), 3), masks.view)
+    assert len(set(merged_clusters(overlap, 0.6, 1).tolist())) == 1
+    group = merged_clusters(overlap, 0.6, 1, certain=2).tolist()
+    assert group[0] != group[1]
+    assert group[2] in group[:2]
+
+
+def test_an_object_whose_masks_break_anew_in_each_view_is_joined_at_the_end() -> None:
+    """Two halves of six Gaussians, each cut into three masks by every view, and never where they meet."""
+    cuts = [(2, 4, 8, 10), (1, 3, 7, 9), (3, 5, 9, 11), (2, 5, 8, 11), (1, 4, 7, 10)]
+    masks = evidence(*[(np.searchsorted(view, np.arange(12), side="right") + 1).tolist() for view in cuts])
+    labels = np.arange(12) // 6 + 1
+    apart = replace(FULL, split=False, strays=False, fragments=False)
+    assert len(set(relift(masks, labels, apart, VOXEL).tolist())) == 2
+    assert relift(masks, labels, replace(apart, fragments=True), VOXEL).tolist() == [1] * 12

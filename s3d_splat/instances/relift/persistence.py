@@ -8,6 +8,8 @@ same views, and is none the less persistent.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix, vstack
@@ -16,15 +18,24 @@ from s3d_splat.instances.consensus import cluster_columns
 from s3d_splat.instances.evidence import MaskEvidence
 
 
-def persistent_labels(evidence: MaskEvidence, threshold: float, min_pixels: int) -> Int[np.ndarray, " n"]:
-    """1..c for the Gaussians of things whose ids persist, in the order in which views show them; 0 for the others.
+@dataclass(frozen=True)
+class PersistentObjects:
+    """Things 1..count, in the order in which views show them; 0 = none of them."""
+
+    count: int
+    of_gaussian: Int[np.ndarray, " n"]
+    of_mask: Int[np.ndarray, " m"]
+
+
+def persistent_objects(evidence: MaskEvidence, threshold: float, min_pixels: int) -> PersistentObjects:
+    """The things whose ids persist, with their Gaussians and masks.
 
     A Gaussian has the id, or the stuff class, that holds most of its labelled weight. Ids that persist less than
     `threshold`, or whose Gaussians weigh less than `min_pixels` over all views, do not count; a cup may be a few Gaussians.
     """
-    weights, first, ids = _by_name(evidence)
+    weights, first, ids, row = _by_name(evidence)
     if not weights.shape[0]:
-        return np.zeros(len(evidence.seen), dtype=np.int64)
+        return PersistentObjects(0, np.zeros(len(evidence.seen), dtype=np.int64), np.zeros(0, dtype=np.int64))
     trusted = np.zeros(len(first), dtype=bool)
     trusted[:ids] = persistence(evidence, weights[:ids]) >= threshold
     best = np.asarray(weights.argmax(axis=0)).ravel()
@@ -34,7 +45,7 @@ def persistent_labels(evidence: MaskEvidence, threshold: float, min_pixels: int)
     owners = np.unique(best[mine])
     number = np.zeros(len(first), dtype=np.int64)
     number[owners[np.argsort(first[owners])]] = np.arange(1, len(owners) + 1)
-    return np.where(mine, number[best], 0)
+    return PersistentObjects(len(owners), np.where(mine, number[best], 0), number[row])
 
 
 def persistence(evidence: MaskEvidence, weights: csr_matrix) -> Float[np.ndarray, " k"]:
@@ -50,19 +61,23 @@ def persistence(evidence: MaskEvidence, weights: csr_matrix) -> Float[np.ndarray
     return there / np.maximum(np.asarray(weights.sum(axis=1)).ravel(), 1e-12)
 
 
-def _by_name(evidence: MaskEvidence) -> tuple[csr_matrix, Int[np.ndarray, " k"], int]:
+def _by_name(evidence: MaskEvidence) -> tuple[csr_matrix, Int[np.ndarray, " k"], int, Int[np.ndarray, " m"]]:
     """Rendering weights [k, n] of the ids of things, then of the classes of stuff, over all views; the first mask of each;
-    the number of ids."""
-    parts, first, counts = [], [], []
+    the number of ids; the row of each mask."""
+    parts: list[csr_matrix] = []
+    first: list[Int[np.ndarray, " k"]] = []
+    counts: list[int] = []
+    row = np.zeros(len(evidence.view), dtype=np.int64)
     for kind, name in ((~evidence.stuff, evidence.given_id), (evidence.stuff, evidence.class_id)):
         masks = np.flatnonzero(kind)
         _, start, place = np.unique(name[masks], return_index=True, return_inverse=True)
         rows = np.full(len(kind), -1)
         rows[masks] = place
+        row[masks] = place + sum(counts)
         parts.append(_summed(evidence.weights, rows, len(start)))
         first.append(masks[start])
         counts.append(len(start))
-    return csr_matrix(vstack(parts)), np.concatenate(first), counts[0]
+    return csr_matrix(vstack(parts)), np.concatenate(first), counts[0], row
 
 
 def _summed(weights: csr_matrix, group: Int[np.ndarray, " m"], groups: int) -> csr_matrix:
