@@ -31,7 +31,7 @@ class LossWeights:
     push: float = 1.0
     pull: float = 0.1
     depth: float = 0.3  # L1 of the rendered depth against the scene's, per metre; counts where a frame has depth
-    thin: float = 0.0  # log ratio by which axes of a Gaussian are shorter than `min_thickness`; 0.05 helps labels of points
+    thin: float = 0.05  # log ratio by which axes of a Gaussian are shorter than `min_thickness`
 
 
 @dataclass(frozen=True)
