@@ -141,7 +141,7 @@ def _aggregate_command(default: InstanceOptions) -> Callable[..., None]:
 
         Args:
             run: A trained run folder; its instances.npz is replaced. Options that are not given are the run's own.
-            auto: Choose the feature threshold from the masks of the training views.
+            auto: Choose the feature threshold from the masks of the training views, though the run has a number.
         """
         from s3d_splat import pipeline
 

@@ -11,6 +11,8 @@ from typing import Any
 from benchmarks.instances.alternatives.registry import alternative
 from s3d_splat.config import Config, config_from_dict, config_to_dict, load_preset
 
+KITCHEN_PRESET = "cpu"  # a real capture takes more steps than a room whose colours are simple
+
 Overrides = Mapping[str, Any]
 
 
@@ -68,13 +70,14 @@ def cell(variant: Variant, seed: int, settings: Settings) -> Cell:
 
 
 def configuration(variant: Variant, seed: int, settings: Settings) -> Config:
-    """Preset, then the schedule of the settings (steps and rates), then the variant's overrides.
+    """Preset, then the schedule of the settings (steps and rates), then the variant's overrides; the kitchen has its own.
 
     Raises:
         S3DError: an override is no option of this version.
     """
-    schedule = load_preset(settings.preset).training
-    values = config_to_dict(load_preset(variant.preset or settings.preset))
+    preset = KITCHEN_PRESET if variant.kitchen else settings.preset
+    schedule = load_preset(preset).training
+    values = config_to_dict(load_preset(variant.preset or preset))
     values = merged(values, {"training": {"steps": settings.steps or schedule.steps, "rates": asdict(schedule.rates)}})
     if variant.kitchen:
         values = merged(values, {"training": {"seed": seed}})
