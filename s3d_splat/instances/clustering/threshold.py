@@ -10,8 +10,8 @@ from torch import Tensor
 from s3d_splat.instances.consensus import Overlap, agreement
 from s3d_splat.instances.graph import components
 
-CANDIDATES = tuple(0.02 * step for step in range(1, 10))
-"""The range that InstanceGaussian finds safe (its section 4.4: up to 0.18): what is further apart is the masks' to join."""
+CANDIDATES = tuple(0.02 * step for step in range(1, 8))
+"""Up to what InstanceGaussian takes for ScanNet (0.15): what is further apart is left for the masks to join."""
 WITHOUT_VIEWS = 0.15
 """The threshold where no view shows two over-segments under masks (InstanceGaussian's, for ScanNet)."""
 _CERTAIN = 0.75  # agreement from which two over-segments belong together: masks join parts later, and a wrong join stays

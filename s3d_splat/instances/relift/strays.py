@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy.sparse import csr_matrix
 
-from s3d_splat.instances.consensus import Labels, Overlap, agreement, cluster_columns, self_agreement
+from s3d_splat.instances.consensus import Labels, Overlap, cluster_columns, pair_agreement, self_agreement
 from s3d_splat.instances.relift.cuts import MAX_ATOMS, consensus_parts
 
 _AT_HOME = 0.6  # of a Gaussian's views; one that is expected to be under its cluster's main mask in fewer is a stray
@@ -46,9 +46,10 @@ def without_strays(
     result = labels.copy()
     result[leaving] = count + part.ravel()
     parts = count + np.arange(named.shape[1])
-    rates = agreement(Overlap(csr_matrix(weights @ cluster_columns(result, count + len(parts))), view))[0]
+    divided = Overlap(csr_matrix(weights @ cluster_columns(result, count + len(parts))), view)
+    with_rest = pair_agreement(divided, np.stack((parts, named[0]), axis=1))[0]
     stands = np.ones(count + len(parts), dtype=bool)
-    stands[parts] = (rates[parts, parts] >= _TOGETHER) & (rates[parts, named[0]] < _APART)
+    stands[parts] = (self_agreement(divided)[parts] >= _TOGETHER) & (with_rest < _APART)
     return np.where(stands[result], result, labels)
 
 
