@@ -18,7 +18,7 @@ def test_a_preset_survives_the_way_through_plain_values(name: str):
 
 def test_presets_override_and_keep_the_rest():
     cpu = load_preset("cpu")
-    assert cpu.training.steps == 2500
+    assert cpu.training.steps == 2750
     assert cpu.training.stages == Config().training.stages
     assert cpu.scaffold == Config().scaffold
     assert not load_preset("paper").instances.relift.merge
