@@ -24,7 +24,7 @@ TUNING: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "codebook": {"entries": (48, 64, 96, 128), "position_weight": (0.0, 0.3, 1.0)},
     "HDBSCAN": {"min_cluster_size": (10, 20, 40), "min_samples": (2, 5), "position_weight": (0.1, 0.3, 1.0)},
     "mask graph": {"agreement": (0.7, 0.8, 0.9), "containment": (0.7, 0.8), "transfer": ("nearest", "lift")},
-    "ours": {"feature_threshold": (0.08, 0.12, 0.15, 0.18), "agreement": (0.5, 0.6, 0.7)},
+    "ours": {"feature_threshold": (None, 0.08, 0.12, 0.18), "agreement": (0.5, 0.6, 0.7)},
 }
 DETACHED = (  # the progressive stages, with features that never move a Gaussian
     {"name": "appearance", "share": 0.4, "growth": True},
@@ -48,6 +48,9 @@ def ablations() -> tuple[Variant, ...]:
         Variant("no relift", instances={"relift": {"rounds": 0}}),
         Variant("relift without merging", instances={"relift": {"merge": False}}),
         Variant("relift without splitting", instances={"relift": {"split": False}}),
+        Variant("strays stay", instances={"relift": {"strays": False}}),
+        Variant("fragments stay", instances={"relift": {"fragments": False}}),
+        Variant("silent views are heard", instances={"relift": {"silence": False}}),
         Variant("a feature for every Gaussian", training={"scaffold": {"feature_per": "gaussian"}}),
         Variant("no joint stage", training={"training": {"stages": DETACHED}}),
         Variant("features on frozen looks", training={"training": {"freeze_appearance": True}}),
@@ -55,10 +58,10 @@ def ablations() -> tuple[Variant, ...]:
         *(_aggregation(f"edges: {edges}", edges=edges) for edges in ("feature", "voxel", "colour")),
         _aggregation("HDBSCAN of over-segments", clustering="hdbscan"),
         _aggregation("first seed outermost", first_seed="outermost"),
-        _aggregation("threshold from the masks", feature_threshold=None),
+        _aggregation("over-segments in several places", connected=False),
         *(_aggregation(f"{seeds} seeds", seeds=seeds) for seeds in (200, 500)),
         *(_aggregation(f"voxel {voxel} m", voxel=voxel) for voxel in (0.05, 0.2, 0.5)),
-        *(_aggregation(f"threshold {value}", feature_threshold=value) for value in (0.06, 0.1, 0.2)),
+        *(_aggregation(f"threshold {value}", feature_threshold=value) for value in (0.06, 0.1, 0.15, 0.2)),
     )
 
 
