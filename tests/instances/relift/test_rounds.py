@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from s3d_splat.instances import consensus
 from s3d_splat.instances.consensus import (
     Overlap,
     agreement,
@@ -99,19 +100,20 @@ def test_stuff_masks_are_one_label_without_being_chosen() -> None:
     assert labels.tolist() == [1, 1, 2, 2]  # stuff first
 
 
-def test_mask_numbers_of_a_view_do_not_matter() -> None:
+@pytest.mark.parametrize("options", [PLAIN, FULL], ids=["votes alone", "with cuts and joins"])
+def test_mask_numbers_of_a_view_do_not_matter(options: ReliftOptions) -> None:
+    """Five objects, one Gaussian in four is under another mask or in another cluster. The rows of a view's masks are in
+    another order, too: only which Gaussians share a mask may count."""
     rng = np.random.default_rng(0)
-    views = [rng.integers(-1, 6, 60).tolist() for _ in range(8)]
-    labels = rng.integers(0, 7, 60)
+    noisy = [np.where(rng.random(60) < 0.25, rng.integers(-1, 6, 60), np.arange(60) // 12 + 1) for _ in range(9)]
+    views, labels = [view.tolist() for view in noisy[:8]], np.maximum(noisy[8], 0)
     shuffled = []
     for view in views:
         names = np.concatenate(([0], rng.permutation(40)[:5] + 1))
         shuffled.append([int(names[mask]) if mask > 0 else mask for mask in view])
-    expected = relift(evidence(*views), labels, FULL, VOXEL)
-    assert len(set(expected.tolist())) > 1
-    # The rows of a view's masks are in another order, too: only which Gaussians share a mask may count.
-    partition = np.unique(relift(evidence(*shuffled), labels, PLAIN, VOXEL), return_inverse=True)[1]
-    assert partition.tolist() == np.unique(relift(evidence(*views), labels, PLAIN, VOXEL), return_inverse=True)[1].tolist()
+    found, again = (relift(evidence(*masks), labels, options, VOXEL) for masks in (views, shuffled))
+    assert len(set(found.tolist())) > 1
+    assert (found[:, None] == found).tolist() == (again[:, None] == again).tolist()
 
 
 def test_an_unseen_gaussian_takes_its_anchors_label_else_the_nearest() -> None:
@@ -197,3 +199,16 @@ def test_an_object_whose_masks_break_anew_in_each_view_is_joined_at_the_end() ->
     apart = replace(FULL, split=False, strays=False, fragments=False)
     assert len(set(relift(masks, labels, apart, VOXEL).tolist())) == 2
     assert relift(masks, labels, replace(apart, fragments=True), VOXEL).tolist() == [1] * 12
+
+
+def test_only_the_heaviest_clusters_take_part_in_joins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four clusters of 1, 3, 2 and 3 Gaussians under one mask; the last two of them are not among the two heaviest."""
+    masks = evidence([1] * 9, [1] * 9)
+    overlap = Overlap(masks.weights @ cluster_columns(np.array([0, 1, 1, 1, 2, 2, 3, 3, 3]), 4), masks.view)
+    assert merged_clusters(overlap, 0.6, 1).tolist() == [0] * 4
+    monkeypatch.setattr(consensus, "_MAX_CLUSTERS", 2)
+    assert len(set(merged_clusters(overlap, 0.6, 1).tolist())) == 3
+    group = merged_clusters(overlap, 0.6, 1, certain=2).tolist()
+    assert group[1] == group[3]  # one of them is known
+    assert len(set(group)) == 3
+    assert len(set(merged_clusters(overlap, 0.6, 1, certain=4).tolist())) == 4
