@@ -66,7 +66,7 @@ def ablations() -> tuple[Variant, ...]:
 
 
 def question(name: str) -> list[Variant]:
-    """The variants of a question, `name` being one of `GRIDS`."""
+    """The variants of a question: clean+faults, alternatives, ablations or kitchen."""
     if name == "clean+faults":
         return [replace(OURS, faults=faults) for faults in FAULTS]
     if name == "alternatives":

@@ -20,7 +20,7 @@ Overrides = Mapping[str, Any]
 class Settings:
     """What all runs of a call share."""
 
-    preset: str = "fast"
+    preset: str = "fast"  # of the rooms; the kitchen has its own
     frames: int = 150  # of the built-in room
     width: int = 320  # pixels
     height: int = 240  # pixels

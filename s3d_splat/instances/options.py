@@ -32,16 +32,16 @@ class ReliftOptions:
     """The masks as evidence after clustering."""
 
     rounds: int = 2  # times that masks choose clusters and Gaussians choose masks; 0 keeps the clusters as they are
-    min_pixels: int = 10  # smaller masks are no evidence
+    min_pixels: int = 10  # smaller masks are no evidence, and what shows in fewer neither joins nor leaves a cluster
     min_share: float = 0.33  # of a mask; a cluster that fills less of it is not chosen, and the mask is no evidence
     min_weight: float = 0.01  # pixels of rendering weight; less of a Gaussian under a mask is noise
-    persistence: float = 0.6  # ids that so large a share of other looks confirms are objects as they are; over 1: none is
+    persistence: float = 0.6  # ids in so large a share of their Gaussians' views are objects as they are; over 1: none is
     split: bool = True  # divide clusters that single views see under several masks
     strays: bool = True  # free small objects inside clusters, that most views see under a mask of their own
     merge: bool = True  # join clusters that the views agree to see under one mask
     fragments: bool = True  # join clusters that no view sees whole where they agree along their contact
     silence: bool = True  # ignore views without a mask of an object where they speak about its Gaussians
-    agreement: float = 0.6  # share of one mask that joins two clusters, and under which a cluster is divided
+    agreement: float = 0.6  # share of one mask that joins two clusters; one that agrees less with itself is not whole
     min_size: int = 5  # Gaussians; a smaller instance is dropped
     min_labelled: float = 0.33  # of a Gaussian's weight in views with masks; one that lies under fewer masks is no object's
 
