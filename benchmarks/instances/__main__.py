@@ -2,10 +2,11 @@
 
 Questions: `clean+faults` (our method on rooms with one fault of the masks at a time), `alternatives` (what users would
 otherwise pick, on the same rooms and trainings), `ablations`, `kitchen` (the real one under DATA, ids as given and new in
-every frame), `aggregation-speed`, `all` of these, and `tune` (the constants of each method, over a small grid). Whatever DIR
-holds already is not made again: after an interruption, or a change of code that follows the training, give the same command
-(after removing DIR/results in the second case). Tables go to standard output and to DIR; --write keeps them in
-benchmarks/instances.json.
+every frame), `aggregation-speed`, `all` of these, and `tune` (the constants of each method, over a small grid).
+
+Whatever DIR holds already is not made again: after an interruption give the same command. Figures of other code are measured
+anew; scenes and trainings of other code are not seen to be old: remove DIR/scenes or DIR/trainings. Tables go to standard
+output and to DIR; --write keeps them in benchmarks/instances.json.
 
 Constants are chosen on the seeds 0 to 4; the seeds of the table, 100 to 102, are other rooms.
 """
@@ -59,8 +60,12 @@ def main(options: Options) -> None:
     """Answers the question and prints the tables.
 
     Raises:
-        S3DError: a question about the kitchen without data, or rows that no table has.
+        S3DError: a question about the kitchen without data, rows that no table has, or a part of a table to be kept as one.
     """
+    if options.write and (options.methods or options.masks):
+        raise S3DError(
+            "--write keeps whole tables", why="--methods and --masks leave rows out", fix="leave out --write, or these"
+        )
     asked = get_args(Question)[:-2] if options.question == "all" else (options.question,)
     folders = Folders(options.out, options.data)
     if "kitchen" in asked and not folders.kitchen.is_dir():

@@ -11,7 +11,7 @@ from multiprocessing import active_children, get_context
 from typing import Any
 
 from benchmarks.instances.variants import Cell, Settings
-from benchmarks.instances.work import Folders, make_scene, train_and_measure
+from benchmarks.instances.work import Folders, is_measured, make_scene, train_and_measure
 
 Figures = dict[str, Any]
 Task = tuple[str, Callable[..., None], tuple[Any, ...]]  # what to call it, and the call
@@ -23,7 +23,7 @@ def run_grid(cells: Sequence[Cell], settings: Settings, folders: Folders, jobs: 
     Raises:
         SystemExit: something failed; what was finished is kept.
     """
-    wanted = [cell for cell in _once(cells, lambda cell: cell.result) if not folders.figures(cell).exists()]
+    wanted = [cell for cell in _once(cells, lambda cell: cell.result) if not is_measured(cell, folders)]
     missing = [cell for cell in _once(wanted, lambda cell: cell.scene) if not folders.scene(cell).exists()]
     failed = _in_processes([(cell.scene, make_scene, (cell, settings, folders)) for cell in missing], jobs)
     groups: dict[str, list[Cell]] = {}

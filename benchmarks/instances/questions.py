@@ -20,7 +20,6 @@ HARD: tuple[tuple[str, ...], ...] = ((), ("renumber=frame",), ("jitter",), TOGET
 
 # The grids over which the constants of each method are tuned.
 TUNING: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
-    "direct lifting": {"min_labelled": (0.0, 0.2, 0.33, 0.5)},
     "codebook": {"entries": (48, 64, 96, 128), "position_weight": (0.0, 0.3, 1.0)},
     "HDBSCAN": {"min_cluster_size": (10, 20, 40), "min_samples": (2, 5), "position_weight": (0.1, 0.3, 1.0)},
     "mask graph": {"agreement": (0.7, 0.8, 0.9), "containment": (0.7, 0.8), "transfer": ("nearest", "lift")},

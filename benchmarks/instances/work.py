@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import shutil
@@ -9,9 +11,11 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import s3d_splat
 from benchmarks.captures import write_renumbered_scene
 from benchmarks.instances.alternatives.base import Material, found_objects, gather
 from benchmarks.instances.alternatives.registry import alternative
@@ -66,6 +70,12 @@ class Folders:
         if self.data is None:
             raise S3DError("the kitchen is a real capture", why="it is no part of the repository", fix="name it with --data")
         return self.data / "kitchen_scene"
+
+
+def is_measured(cell: Cell, folders: Folders) -> bool:
+    """Whether figures are there that the code of today has measured."""
+    path = folders.figures(cell)
+    return path.exists() and json.loads(path.read_text()).get("code") == code_digest()
 
 
 def make_scene(cell: Cell, settings: Settings, folders: Folders) -> None:
@@ -125,8 +135,16 @@ def measure(cell: Cell, folders: Folders, materials: dict[str, Material]) -> Non
     )
     figures: dict[str, Any] = {name: found[name] for name in MEASURED}
     figures |= object_figures(run.folder.eval_points, run.scene)
-    figures |= {"anchors": run.field.anchor_count, "aggregation_seconds": seconds}
+    figures |= {"anchors": run.field.anchor_count, "aggregation_seconds": seconds, "code": code_digest()}
     write_json(folders.figures(cell), figures)
+
+
+@cache
+def code_digest() -> str:
+    """Of the sources that figures come from: those of the package and of this benchmark, as they are on the disk."""
+    roots = (Path(s3d_splat.__file__).parent, Path(__file__).parent)
+    paths = sorted(path for root in roots for path in root.rglob("*.py"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in paths)).hexdigest()[:10]
 
 
 def link_run(training: Path, folder: Path, cell: Cell) -> None:

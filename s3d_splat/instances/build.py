@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ from s3d_splat.instances.aggregate import aggregate_anchors
 from s3d_splat.instances.classes import instance_set
 from s3d_splat.instances.consensus import Overlap, cluster_columns
 from s3d_splat.instances.evidence import ANYWHERE, Decode, MaskClasses, MaskedView, MaskEvidence, gather_evidence
-from s3d_splat.instances.options import InstanceOptions
+from s3d_splat.instances.options import AggregationOptions, InstanceOptions
+from s3d_splat.instances.over_segmentation import usual_spacing
 from s3d_splat.instances.relift.persistence import persistent_objects
 from s3d_splat.instances.relift.rounds import relift, with_neighbours
 from s3d_splat.raster.base import Rasterizer
@@ -38,13 +40,23 @@ def build_instances(
     of them go on from view to view (`persistence`).
     """
     evidence = gather_evidence(views, decode, rasterizer, classes, options.relift)
-    children = len(evidence.seen) // max(len(positions), 1)
-    labels = _clustered(positions, features, decode, evidence, options)
-    if options.relift.rounds:
+    children = max(len(evidence.seen) // max(len(positions), 1), 1)
+    aggregation = _as_sparse_as(positions, options.aggregation)
+    labels = _clustered(positions, features, decode, evidence, replace(options, aggregation=aggregation))
+    if not options.relift.rounds:  # stuff comes first where masks choose, and here nothing is stuff
+        labels = np.where(labels > 0, labels + len(np.unique(evidence.class_id[evidence.stuff])), 0)
+    else:
         known = persistent_objects(evidence, options.relift.persistence, options.relift.min_pixels)
-        labels = relift(evidence, labels, options.relift, options.aggregation.voxel, known)
-    labels = with_neighbours(labels, evidence, children, options.aggregation.unseen_radius)
+        labels = relift(evidence, labels, options.relift, aggregation.voxel, known)
+    labels = with_neighbours(labels, evidence, children, aggregation.unseen_radius)
     return instance_set(evidence, labels, children)
+
+
+def _as_sparse_as(positions: Float[Tensor, "a 3"], options: AggregationOptions) -> AggregationOptions:
+    """Options with lengths for anchors that are sparser than a voxel, as in a scene in another unit than metres."""
+    spacing = usual_spacing(positions.detach().cpu())
+    radius = options.unseen_radius / options.voxel * max(options.voxel, spacing)
+    return replace(options, voxel=max(options.voxel, spacing), unseen_radius=radius)
 
 
 def _clustered(

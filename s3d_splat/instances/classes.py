@@ -22,9 +22,10 @@ def instance_set(evidence: MaskEvidence, labels: Int[np.ndarray, " n"], children
     exactly, 0 where no mask chose it.
     """
     stuff = np.unique(evidence.class_id[evidence.stuff])
-    overlap = csr_matrix(evidence.weights @ cluster_columns(np.maximum(labels, 0), int(labels.max(initial=0)) + 1))
+    named = max(int(labels.max(initial=0)), len(stuff)) + 1
+    overlap = csr_matrix(evidence.weights @ cluster_columns(np.maximum(labels, 0), named))
     class_of_label = _class_votes(overlap, evidence.class_id)
-    class_of_label[1 : len(stuff) + 1] = stuff[: len(class_of_label) - 1]
+    class_of_label[1 : len(stuff) + 1] = stuff
     id_of_label = _object_ids(labels, class_of_label, stuff)
     owner = id_of_label[labels]
     count = int(id_of_label.max())

@@ -121,16 +121,14 @@ def pair_agreement(
 
 def self_agreement(overlap: Overlap) -> Float[np.ndarray, " c"]:
     """Agreement of each cluster with itself: 1 where every view that shows it has it under one mask; 0 where none does."""
-    visible = visible_weights(overlap)
-    squares = visible_weights(Overlap(overlap.weights.multiply(overlap.weights).tocsr(), overlap.view))
-    shares = visible.copy()
-    shares.data = 1 / np.maximum(visible.data, np.finfo(float).tiny)
-    alike, total = (np.asarray(weights.sum(axis=0)).ravel() for weights in (squares.multiply(shares), visible))
+    total, alike = (np.asarray(weights.sum(axis=0)).ravel() for weights in seen_alike(overlap))
     return np.divide(alike, total, out=np.zeros_like(total), where=total > 0)
 
 
-def seen_alike(overlap: Overlap) -> tuple[Float[np.ndarray, "v c"], Float[np.ndarray, "v c"]]:
-    """Weight of each cluster in each view, and that weight times the cluster's agreement with itself there."""
-    visible = visible_weights(overlap).toarray()
-    squares = Overlap(overlap.weights.multiply(overlap.weights).tocsr(), overlap.view)
-    return visible, np.divide(visible_weights(squares).toarray(), visible, out=np.zeros_like(visible), where=visible > 0)
+def seen_alike(overlap: Overlap) -> tuple[csr_matrix, csr_matrix]:
+    """[views, c] weight of each cluster in each view, and that weight times the cluster's agreement with itself there."""
+    visible = visible_weights(overlap)
+    squares = visible_weights(Overlap(csr_matrix(overlap.weights.multiply(overlap.weights)), overlap.view))
+    inverse = visible.copy()
+    inverse.data = 1 / np.maximum(visible.data, np.finfo(float).tiny)
+    return visible, csr_matrix(squares.multiply(inverse))

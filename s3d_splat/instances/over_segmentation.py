@@ -57,11 +57,11 @@ def connected_parts(
 ) -> Int[Tensor, " n"]:
     """Segments (0, 1, ...) cut into parts (0, 1, ...) that do not touch: none of their cells share a face.
 
-    Cells have the edge of two voxels (metres), or of two points' usual distance where these are sparser. Features tell
+    Cells have the edge of two voxels (metres). Features tell
     apart what one view shows together, and may be the same for two objects that no view shows together. Parts with fewer
     than `min_points` stay with the largest part of their segment.
     """
-    edge = 2 * max(voxel, usual_spacing(positions))
+    edge = 2 * voxel
     cells = voxel_keys(positions, edge)
     named, patch = torch.unique(torch.stack((segments, cells)), dim=1, return_inverse=True)
     pairs = touching_labels(positions, patch, edge)

@@ -64,6 +64,11 @@ def test_the_grid_goes_on_where_it_was(out: Path, monkeypatch: pytest.MonkeyPatc
     assert again[cells()[1].result]["pq"] == figures[cells()[1].result]["pq"]
     assert len(markdown(table_rows(cells(), again)).splitlines()) == 4
 
+    monkeypatch.setattr(work, "code_digest", lambda: "other code")
+    grid.run_grid(cells(), SETTINGS, folders, jobs=1)
+    assert ours.stat().st_mtime_ns > before
+    assert json.loads(ours.read_text())["code"] == "other code"
+
 
 def test_a_result_is_a_run_folder_with_its_own_configuration(out: Path) -> None:
     folders = Folders(out)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -203,3 +204,29 @@ def test_what_a_view_shows_of_itself_is_no_evidence(rasterizer: Rasterizer) -> N
     assert evidence.seen.sum() == pytest.approx(evidence.weights.sum(), rel=0.01)
     found = build(rasterizer, [view, MaskedView(camera(), labels)], FEATURES[labels.flatten().long()])
     assert int((found.anchor_instance == 0).sum()) == 0
+
+
+def test_stuff_is_told_by_its_class_where_masks_choose_nothing(rasterizer: Rasterizer) -> None:
+    found = build(rasterizer, three_views(), FEATURES[stripes(8, 10, 6).flatten().long()], options=clusters_alone())
+    assert found.class_id.tolist() == [6, 5, 9]
+    assert found.is_thing.tolist() == [1, 1, 0]
+
+
+def test_masks_over_no_gaussian_find_nothing(rasterizer: Rasterizer) -> None:
+    far = MaskedView(camera(500.0), stripes(8, 10, 6))
+    assert build(rasterizer, [far], FEATURES[stripes(8, 10, 6).flatten().long()]).instance_id.numel() == 0
+
+
+def test_a_scene_in_centimetres_has_the_same_objects(rasterizer: Rasterizer) -> None:
+    """All lengths times a hundred; the options' lengths stay as they are, in metres."""
+    shown, labels = wall(), stripes(8, 10, 6)
+    large = replace(shown, means=100 * shown.means, log_scales=shown.log_scales + np.log(100))
+    away = MaskedView(replace(camera(), T_world_camera=camera().T_world_camera), labels)
+    small = build(rasterizer, three_views(), FEATURES[labels.flatten().long()], shown)
+    found = build(rasterizer, [away] * 3, FEATURES[labels.flatten().long()], large)
+    assert torch.equal(found.anchor_instance, small.anchor_instance)
+
+
+def test_no_anchor(rasterizer: Rasterizer) -> None:
+    none = Gaussians(*(getattr(wall(), name)[:0] for name in ("means", "log_scales", "quaternions", "opacities", "colours")))
+    assert build(rasterizer, three_views(), FEATURES[:0], none).instance_id.numel() == 0

@@ -115,9 +115,7 @@ def test_small_parts_stay_with_the_largest() -> None:
     assert connected_parts(LINE, one, 0.1, 4).tolist() == [0] * 7
 
 
-def test_sparse_points_touch_in_larger_cells() -> None:
-    """Two metres apart where the voxel has ten centimetres."""
-    sparse = torch.arange(6.0)[:, None] * torch.tensor([2.0, 0.0, 0.0]) + 0.01
+def test_usual_spacing_is_a_median() -> None:
+    sparse = torch.tensor([0.0, 2.0, 4.0, 6.0, 60.0])[:, None] * torch.tensor([1.0, 0.0, 0.0])
     assert usual_spacing(sparse) == pytest.approx(2.0)
-    assert connected_parts(sparse, torch.zeros(6, dtype=torch.int64), 0.1, 1).tolist() == [0] * 6
     assert usual_spacing(sparse[:1]) == 0.0

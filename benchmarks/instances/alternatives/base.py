@@ -17,7 +17,7 @@ from s3d_splat.instances.build import mask_classes
 from s3d_splat.instances.classes import instance_set
 from s3d_splat.instances.evidence import Decode, MaskClasses, MaskedView, MaskEvidence, gather_evidence
 from s3d_splat.instances.options import InstanceOptions
-from s3d_splat.instances.relift.rounds import with_neighbours
+from s3d_splat.instances.relift.rounds import is_unlabelled, with_neighbours
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.scene import frames_of
 from s3d_splat.pipeline import TrainedRun, decode
@@ -90,8 +90,10 @@ def gather(run: TrainedRun, options: InstanceOptions) -> Material:
 def found_objects(material: Material, labels: Labels) -> InstanceSet:
     """The objects that labels (0 = none) of all Gaussians stand for, by the same votes on classes as ours.
 
-    Gaussians that no view saw take the label of a neighbour, as in ours, and objects of one stuff class are one.
+    As in ours, Gaussians that views see mostly without a mask are no object's, those that no view saw take the label of a
+    neighbour, and objects of one stuff class are one.
     """
+    labels = np.where(is_unlabelled(material.evidence, material.options.relift.min_labelled), 0, labels)
     numbers = np.unique(labels[labels > 0])
     compact = np.where(labels > 0, np.searchsorted(numbers, labels) + 1, 0)
     compact = with_neighbours(compact, material.evidence, material.children, material.options.aggregation.unseen_radius)

@@ -7,7 +7,7 @@ observe both, most contain both in one mask. Sets that many frames agree on join
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,11 +18,10 @@ from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from benchmarks.instances.alternatives.base import LabelledView, Labels, Material
-from benchmarks.instances.alternatives.direct_lifting import lifted_labels
 from s3d_splat.geometry.cameras import is_in_view, project
 from s3d_splat.geometry.neighbours import nearest_neighbours
 from s3d_splat.instances.consensus import cluster_columns
-from s3d_splat.instances.evidence import MaskedView
+from s3d_splat.instances.evidence import MaskClasses, MaskedView, gather_evidence
 from s3d_splat.instances.graph import components
 
 _PERCENTILES = range(95, -1, -5)  # of the observers that pairs have; the pairs above one join, then those above the next
@@ -66,7 +65,7 @@ class MaskGraph:
         if self.transfer == "lift":
             table = {(int(f), int(i)): int(k) for f, i, k in zip(sets.frame, sets.given, label, strict=True)}
             views = (_relabelled(view.masked, number, table) for number, view in enumerate(material.views()))
-            return lifted_labels(material, views, material.options.relift.min_labelled)
+            return _lifted(material, views)
         votes = csr_matrix(sets.holds.T @ cluster_columns(np.where(label > 0, label, -1), int(label.max(initial=0)) + 1))
         owner = np.asarray(votes.argmax(axis=1)).ravel()
         known = torch.from_numpy(np.flatnonzero(owner > 0))
@@ -187,3 +186,13 @@ def _relabelled(view: MaskedView, number: int, label_of: Mapping[tuple[int, int]
     ids, inverse = np.unique(view.instances.numpy(), return_inverse=True)
     labels = np.array([label_of.get((number, int(i)), 0) for i in ids], dtype=np.int32)
     return replace(view, instances=torch.from_numpy(labels[inverse].reshape(view.instances.shape)))
+
+
+def _lifted(material: Material, views: Iterable[MaskedView]) -> Labels:
+    """The mask id (0 = none) with most of each Gaussian's rendering weight, ids meaning the same in every view."""
+    named = [replace(view, semantics=None) for view in views]
+    highest = max((int(view.instances.max()) for view in named), default=0)
+    identity = MaskClasses({i: i for i in range(highest + 1)}, frozenset())  # so that a mask's class is its id
+    evidence = gather_evidence(named, material.decode, material.rasterizer, identity, material.options.relift)
+    votes = csr_matrix(evidence.weights.T @ cluster_columns(evidence.class_id, highest + 1))
+    return np.asarray(votes.argmax(axis=1)).ravel()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from s3d_splat.geometry.voxels import touching_labels
 from s3d_splat.instances.clustering.base import OverSegments
-from s3d_splat.instances.clustering.threshold import WITHOUT_VIEWS, best_threshold
+from s3d_splat.instances.clustering.threshold import CANDIDATES, WITHOUT_VIEWS, best_threshold
 from s3d_splat.instances.graph import components
 from s3d_splat.instances.options import AggregationOptions
 
@@ -28,7 +28,7 @@ def _comparable_pairs(segments: OverSegments, options: AggregationOptions) -> In
     """Pairs (i < j) that touch; where touching does not count, all that may be alike."""
     if options.edges != "feature":
         return touching_labels(segments.positions, segments.labels, options.voxel)
-    reach = options.feature_threshold if options.feature_threshold is not None else 1.0
+    reach = options.feature_threshold if options.feature_threshold is not None else max(*CANDIDATES, WITHOUT_VIEWS)
     close = cKDTree(segments.looks.numpy()).query_pairs(reach, output_type="ndarray")
     return torch.from_numpy(np.sort(close, axis=1).astype(np.int64).reshape(-1, 2))
 

@@ -10,6 +10,7 @@ from s3d_splat.instances.consensus import Labels, Overlap, cluster_columns, merg
 
 _MIN_SHARE = 0.1  # of a cluster; a mask that holds less of it cuts nothing off
 _GAIN = 0.5  # of a cluster's disagreement with itself must go, or a cut is not worth it
+_SOUND = 0.75  # the least mean agreement of parts with themselves: what is cut at random has two thirds
 _APART = 0.3  # two parts of a cluster that agree less than this are no longer one
 MAX_ATOMS = 1_000
 """Gaussians that are joined anew, one by one; a larger cluster is cut along a view first."""
@@ -33,11 +34,13 @@ def divided_labels(
     count = len(divisible)
     overlap = Overlap(csr_matrix(weights @ cluster_columns(labels, count)), view)
     visible, alike = seen_alike(overlap)
-    total, together = visible.sum(0), alike.sum(0)
+    total, together = (np.asarray(weights.sum(axis=0)).ravel() for weights in (visible, alike))
     impure = divisible & (total > 0) & (together < threshold * total)
     small = np.bincount(labels[labels >= 0], minlength=count) <= MAX_ATOMS
     by_consensus = consensus_parts(weights, view, labels, np.flatnonzero(impure & small), min_pixels)
-    along_view = _parts_along_view(weights, overlap, labels, impure & ~small, (visible - alike).argmax(0), min_pixels)
+    along_view = _parts_along_view(
+        weights, overlap, labels, impure & ~small, np.asarray((visible - alike).argmax(axis=0)).ravel(), min_pixels
+    )
     code = np.maximum(by_consensus, along_view)  # Gaussians of one cluster with the same code are one part
     cut = np.flatnonzero(code >= 0)
     pairs, part = np.unique(np.stack((labels[cut], code[cut])), axis=1, return_inverse=True)
@@ -45,8 +48,8 @@ def divided_labels(
     result[cut] = count + part.ravel()
     parent = np.concatenate((np.arange(count), pairs[0]))
     parts = Overlap(csr_matrix(weights @ cluster_columns(result, len(parent))), view)
-    after = np.bincount(parent, weights=seen_alike(parts)[1].sum(0), minlength=count)
-    pays = after - together >= _GAIN * (total - together)
+    after = np.bincount(parent, weights=np.asarray(seen_alike(parts)[1].sum(axis=0)).ravel(), minlength=count)
+    pays = (after - together >= _GAIN * (total - together)) & (after >= _SOUND * total)
     return np.where(pays[labels], result, labels)
 
 
@@ -60,6 +63,8 @@ def consensus_parts(
     """The part (0, 1, ... within its cluster) of each Gaussian of `clusters`, whose Gaussians join anew until no two groups
     agree; -1 for parts with less than `min_pixels` of weight, and for all other Gaussians."""
     code = np.full(len(labels), -1)
+    if not len(clusters):
+        return code
     by_gaussian = weights.tocsc()
     for cluster in clusters:
         members = np.flatnonzero(labels == cluster)
@@ -85,14 +90,17 @@ def _parts_along_view(
     What that view does not show, or shows under a mask with less than `_MIN_SHARE` of the cluster or `min_pixels`, is left
     out.
     """
+    code = np.full(len(labels), -1)
+    if not chosen.any():
+        return code
     entries = weights.tocoo()
     owner = labels[entries.col]
     useful = (owner >= 0) & chosen[owner] & (overlap.view[entries.row] == telling[owner])
     mask, point, weight, owner = entries.row[useful], entries.col[useful], entries.data[useful], owner[useful]
     part_weight = np.asarray(overlap.weights[mask, owner]).ravel()
-    large = part_weight >= np.maximum(_MIN_SHARE * visible_weights(overlap).toarray()[telling[owner], owner], min_pixels)
+    whole_weight = np.asarray(visible_weights(overlap)[telling[owner], owner]).ravel()
+    large = part_weight >= np.maximum(_MIN_SHARE * whole_weight, min_pixels)
     order = np.lexsort((-mask, weight))  # the heaviest mask of a Gaussian comes last, and is what stays written
     order = order[large[order]]
-    code = np.full(len(labels), -1)
     code[point[order]] = mask[order]
     return code

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.sparse import csr_matrix
 
 from s3d_splat.geometry.voxels import touching_labels, voxel_keys
@@ -29,17 +29,16 @@ def joined_fragments(evidence: MaskEvidence, labels: Labels, threshold: float, v
         return labels
     overlap = Overlap(csr_matrix(evidence.weights @ cluster_columns(labels, count)), evidence.view)
     fragment = self_agreement(overlap) < threshold
-    pairs, rates, shared = _contacts(evidence, labels, voxel)
-    asked = fragment[pairs].any(axis=1) & (shared > 0)
-    group = average_linkage(count, pairs[asked], rates[asked], shared[asked], threshold)
+    pairs, rates, shared = _contacts(evidence, labels, fragment, voxel)
+    group = average_linkage(count, pairs[shared > 0], rates[shared > 0], shared[shared > 0], threshold)
     return np.where(labels >= 0, group[labels], labels)
 
 
 def _contacts(
-    evidence: MaskEvidence, labels: Labels, voxel: float
+    evidence: MaskEvidence, labels: Labels, fragment: Bool[np.ndarray, " c"], voxel: float
 ) -> tuple[Int[np.ndarray, "p 2"], Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
-    """Pairs of labels, one for each contact of a patch of the one with a patch of the other; their agreement, and the weight
-    it rests on."""
+    """Pairs of labels, one of them a fragment, for each contact of a patch of the one with a patch of the other; their
+    agreement, and the weight it rests on."""
     points = torch.from_numpy(evidence.means)
     asked = np.flatnonzero((labels >= 0) & (evidence.seen > 0))
     keys = voxel_keys(points[asked], voxel).numpy()
@@ -48,6 +47,7 @@ def _contacts(
     patch[asked] = place.ravel()
     touching = touching_labels(points, torch.from_numpy(patch), voxel).numpy()
     owner = named[0]
-    touching = touching[owner[touching[:, 0]] != owner[touching[:, 1]]]
+    meet = owner[touching]
+    touching = touching[(meet[:, 0] != meet[:, 1]) & fragment[meet].any(axis=1)]
     by_patch = csr_matrix(evidence.weights @ cluster_columns(patch, len(owner)))
     return (owner[touching], *pair_agreement(Overlap(by_patch, evidence.view), touching))

@@ -17,6 +17,8 @@ from scipy.sparse import csr_matrix, vstack
 from s3d_splat.instances.consensus import cluster_columns
 from s3d_splat.instances.evidence import MaskEvidence
 
+_BLOCK = 4_096  # ids whose views are compared at a time: ids that are new in every view are many
+
 
 @dataclass(frozen=True)
 class PersistentObjects:
@@ -37,7 +39,7 @@ def persistent_objects(evidence: MaskEvidence, threshold: float, min_pixels: int
     if not weights.shape[0]:
         return PersistentObjects(0, np.zeros(len(evidence.seen), dtype=np.int64), np.zeros(0, dtype=np.int64))
     trusted = np.zeros(len(first), dtype=bool)
-    trusted[:ids] = persistence(evidence, weights[:ids]) >= threshold
+    trusted[:ids] = persistence(evidence, weights[:ids], row) >= threshold
     best = np.asarray(weights.argmax(axis=0)).ravel()
     held = np.asarray(weights.max(axis=0).toarray()).ravel()
     mine = (held > 0) & trusted[best]
@@ -48,17 +50,23 @@ def persistent_objects(evidence: MaskEvidence, threshold: float, min_pixels: int
     return PersistentObjects(len(owners), np.where(mine, number[best], 0), number[row])
 
 
-def persistence(evidence: MaskEvidence, weights: csr_matrix) -> Float[np.ndarray, " k"]:
-    """0..1 of each id, whose rendering weights on the Gaussians are a row of `weights` ([k, n], ids of things ascending)."""
+def persistence(evidence: MaskEvidence, weights: csr_matrix, row: Int[np.ndarray, " m"]) -> Float[np.ndarray, " k"]:
+    """0..1 of each id of a thing, whose rendering weights on the Gaussians are a row of `weights` ([k, n]); `row` is that of
+    each mask."""
     views = int(evidence.view.max(initial=-1)) + 1
-    labelled = _summed(evidence.weights, evidence.view, views)
+    labelled = csr_matrix(_summed(evidence.weights, evidence.view, views))
     everywhere = np.asarray(labelled.sum(axis=0)).ravel()
     things = np.flatnonzero(~evidence.stuff)
-    place = np.unique(evidence.given_id[things], return_inverse=True)[1]
-    present = csr_matrix((np.ones(len(things)), (place, evidence.view[things])), shape=(weights.shape[0], views)).minimum(1)
+    present = csr_matrix(
+        (np.ones(len(things)), (row[things], evidence.view[things])), shape=(weights.shape[0], views)
+    ).minimum(1)
     own = csr_matrix(weights.multiply(1 / np.maximum(everywhere, 1e-12)[None]))
-    there = np.asarray((own @ labelled.T).multiply(present).sum(axis=1)).ravel()
-    return there / np.maximum(np.asarray(weights.sum(axis=1)).ravel(), 1e-12)
+    there = [
+        (own[at : at + _BLOCK] @ labelled.T).multiply(present[at : at + _BLOCK]).sum(axis=1)
+        for at in range(0, weights.shape[0], _BLOCK)
+    ]
+    shown = np.concatenate([np.zeros(0), *(np.asarray(part).ravel() for part in there)])
+    return shown / np.maximum(np.asarray(weights.sum(axis=1)).ravel(), 1e-12)
 
 
 def _by_name(evidence: MaskEvidence) -> tuple[csr_matrix, Int[np.ndarray, " k"], int, Int[np.ndarray, " m"]]:
@@ -71,6 +79,8 @@ def _by_name(evidence: MaskEvidence) -> tuple[csr_matrix, Int[np.ndarray, " k"],
     for kind, name in ((~evidence.stuff, evidence.given_id), (evidence.stuff, evidence.class_id)):
         masks = np.flatnonzero(kind)
         _, start, place = np.unique(name[masks], return_index=True, return_inverse=True)
+        rank = np.argsort(np.argsort(start))  # by first mask: what ids are called decides no tie
+        start, place = np.sort(start), rank[place]
         rows = np.full(len(kind), -1)
         rows[masks] = place
         row[masks] = place + sum(counts)

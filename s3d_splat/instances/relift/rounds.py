@@ -46,7 +46,7 @@ def relift(
     if options.rounds and options.fragments:
         free = joined_fragments(evidence, np.where(current > fixed, current - fixed, -1), options.agreement, voxel)
         current = _chosen(evidence, np.where(free > 0, free + fixed, current), stuff, fixed, options, known)
-    return np.where(_is_unlabelled(evidence, options.min_labelled), 0, current)
+    return np.where(is_unlabelled(evidence, options.min_labelled), 0, current)
 
 
 def with_neighbours(labels: Labels, evidence: MaskEvidence, children: int, radius: float) -> Labels:
@@ -106,7 +106,8 @@ def _chosen(
     return voted_labels(heard, choice, labels, fixed, options.min_size)
 
 
-def _is_unlabelled(evidence: MaskEvidence, min_labelled: float) -> Bool[np.ndarray, " n"]:
+def is_unlabelled(evidence: MaskEvidence, min_labelled: float) -> Bool[np.ndarray, " n"]:
+    """Gaussians of which less than this share of what the views see lies under masks; unseen ones are not."""
     labelled = np.asarray(evidence.weights.sum(axis=0)).ravel()
     return (evidence.seen > 0) & (labelled < min_labelled * evidence.seen)
 

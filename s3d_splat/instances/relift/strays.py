@@ -62,8 +62,8 @@ def _is_stray(weights: csr_matrix, labels: Labels, overlap: Overlap) -> Bool[np.
     main = _main_masks(overlap)
     entries = weights.tocoo()
     home = entries.row == main[overlap.view[entries.row], labels[entries.col]]
-    total = np.bincount(entries.col, weights=entries.data, minlength=len(labels))
-    at_home = np.bincount(entries.col, weights=entries.data * home, minlength=len(labels))
+    total = np.asarray(weights.sum(axis=0)).ravel()
+    at_home = np.bincount(entries.col, weights=entries.data * home, minlength=len(labels)).astype(float)
     by_view = csr_matrix(cluster_columns(overlap.view, len(main)).T @ weights)
     squares = np.asarray(by_view.multiply(by_view).sum(axis=0)).ravel()
     views = np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0)
@@ -74,7 +74,7 @@ def _is_stray(weights: csr_matrix, labels: Labels, overlap: Overlap) -> Bool[np.
 def _main_masks(overlap: Overlap) -> Int[np.ndarray, "v c"]:
     """The mask that holds most of each cluster in each view (ties: the first mask), -1 where the view does not show it."""
     entries = overlap.weights.tocoo()
-    main = np.full((int(overlap.view.max(initial=-1)) + 1, entries.shape[1]), -1)
+    main = np.full((int(overlap.view.max(initial=-1)) + 1, entries.shape[1]), -1, dtype=np.int32)
     order = np.lexsort((-entries.row, entries.data))  # the heaviest comes last, and is what stays written
     main[overlap.view[entries.row[order]], entries.col[order]] = entries.row[order]
     return main
