@@ -8,13 +8,20 @@ from dataclasses import replace
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse import csr_matrix
 from torch import Tensor
 
 from s3d_splat.instances.aggregate import aggregate_anchors
 from s3d_splat.instances.classes import instance_set
-from s3d_splat.instances.consensus import Overlap, cluster_columns
-from s3d_splat.instances.evidence import ANYWHERE, Decode, MaskClasses, MaskedView, MaskEvidence, gather_evidence
+from s3d_splat.instances.consensus import Overlap
+from s3d_splat.instances.evidence import (
+    ANYWHERE,
+    Decode,
+    MaskClasses,
+    MaskedView,
+    MaskEvidence,
+    clusters_under_masks,
+    gather_evidence,
+)
 from s3d_splat.instances.options import AggregationOptions, InstanceOptions
 from s3d_splat.instances.over_segmentation import usual_spacing
 from s3d_splat.instances.relift.persistence import persistent_objects
@@ -72,8 +79,7 @@ def _clustered(
 
     def masks_over(segments: Int[Tensor, " p"]) -> Overlap:
         of_gaussian = segments.numpy().repeat(gaussians)
-        columns = cluster_columns(of_gaussian, int(segments.max()) + 1)
-        return Overlap(csr_matrix(evidence.weights @ columns), evidence.view)
+        return clusters_under_masks(evidence, of_gaussian, int(segments.max()) + 1)
 
     colours = None
     if options.aggregation.edges == "colour":

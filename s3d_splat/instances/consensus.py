@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix
 
 from s3d_splat.instances.graph import components
 
@@ -49,9 +49,7 @@ def agreement(overlap: Overlap) -> tuple[Float[np.ndarray, "c c"], Float[np.ndar
     """Agreement (0..1, 0 where no view shows both) of every two clusters, and the weight (pixels) that it rests on."""
     visible = visible_weights(overlap).toarray()
     entries = overlap.weights.tocoo()
-    shown = visible[overlap.view[entries.row], entries.col]
-    scaled = np.divide(entries.data, np.sqrt(shown), out=np.zeros_like(entries.data), where=entries.data > 0)
-    by_mask = csr_matrix((scaled, (entries.row, entries.col)), shape=entries.shape)  # never dense: masks are many
+    by_mask = _over_root(entries, visible[overlap.view[entries.row], entries.col])  # never dense: masks are many
     together = np.sqrt(visible)
     shared, same = together.T @ together, (by_mask.T @ by_mask).toarray()
     return np.divide(same, shared, out=np.zeros_like(same), where=shared > 0), shared
@@ -107,11 +105,12 @@ def pair_agreement(
     overlap: Overlap, pairs: Int[np.ndarray, "p 2"]
 ) -> tuple[Float[np.ndarray, " p"], Float[np.ndarray, " p"]]:
     """`agreement` of some pairs only, and the weight (pixels) that each rests on: nothing of the size of all pairs."""
-    visible = visible_weights(overlap)
     entries = overlap.weights.tocoo()
+    if not len(pairs) or not len(entries.data):
+        return np.zeros(len(pairs)), np.zeros(len(pairs))
+    visible = visible_weights(overlap)
     shown = np.asarray(visible[overlap.view[entries.row], entries.col]).ravel()
-    scaled = np.divide(entries.data, np.sqrt(shown), out=np.zeros_like(entries.data), where=entries.data > 0)
-    by_cluster = csr_matrix((scaled, (entries.col, entries.row)), shape=entries.shape[::-1])
+    by_cluster = csr_matrix(_over_root(entries, shown).T)
     by_view = csr_matrix(visible.sqrt().T)
     left, right = pairs.T
     same = np.asarray(by_cluster[left].multiply(by_cluster[right]).sum(axis=1)).ravel()
@@ -132,3 +131,9 @@ def seen_alike(overlap: Overlap) -> tuple[csr_matrix, csr_matrix]:
     inverse = visible.copy()
     inverse.data = 1 / np.maximum(visible.data, np.finfo(float).tiny)
     return visible, csr_matrix(squares.multiply(inverse))
+
+
+def _over_root(entries: coo_matrix, shown: Float[np.ndarray, " e"]) -> csr_matrix:
+    """The weights of an overlap, each over the root of the weight `shown` of its cluster in its view."""
+    scaled = np.divide(entries.data, np.sqrt(shown), out=np.zeros_like(entries.data), where=entries.data > 0)
+    return csr_matrix((scaled, (entries.row, entries.col)), shape=entries.shape)

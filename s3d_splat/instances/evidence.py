@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int
 from scipy.sparse import csr_matrix
 from torch import Tensor
 
+from s3d_splat.instances.consensus import Labels, Overlap, cluster_columns
 from s3d_splat.instances.masks import canonical_masks
 from s3d_splat.instances.options import ReliftOptions
 from s3d_splat.raster.base import Rasterizer
@@ -92,6 +93,11 @@ def gather_evidence(
         seen=seen,
         means=means,
     )
+
+
+def clusters_under_masks(evidence: MaskEvidence, labels: Labels, count: int) -> Overlap:
+    """How clusters 0..count - 1 of the Gaussians (negative label: in none) lie under the masks."""
+    return Overlap(csr_matrix(evidence.weights @ cluster_columns(labels, count)), evidence.view)
 
 
 def _masks_with_classes(

@@ -68,9 +68,10 @@ def connected_parts(
     owner = named[0]
     part = components(len(owner), pairs[owner[pairs[:, 0]] == owner[pairs[:, 1]]])
     sizes = torch.bincount(part[patch])
-    by_size = torch.argsort(sizes[part], stable=True)
-    largest = torch.zeros(int(owner.max()) + 1, dtype=torch.int64)
-    largest[owner[by_size]] = part[by_size]  # the largest comes last, and is what stays written
+    by_size = torch.argsort(sizes[part], stable=True).numpy()
+    of_segment = np.zeros(int(owner.max()) + 1, dtype=np.int64)
+    of_segment[owner.numpy()[by_size]] = part.numpy()[by_size]  # the last one stays written; with torch it may be any
+    largest = torch.from_numpy(of_segment)
     kept = torch.where(sizes[part] >= min_points, part, largest[owner])
     return torch.unique(kept, return_inverse=True)[1][patch]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from scipy.sparse import csr_matrix
 
-from s3d_splat.instances.consensus import Labels, Overlap, cluster_columns, self_agreement
-from s3d_splat.instances.evidence import MaskEvidence
+from s3d_splat.instances.consensus import Labels, cluster_columns, self_agreement
+from s3d_splat.instances.evidence import MaskEvidence, clusters_under_masks
 
 Choice = Int[np.ndarray, " m"]
 
@@ -57,7 +57,7 @@ def without_silent_views(evidence: MaskEvidence, choice: Choice, labels: Labels,
     shown = np.zeros((views, count), dtype=bool)
     shown[evidence.view, choice] = True
     shown[:, 0] = False
-    asked = _is_whole(evidence, labels, count, whole)
+    asked = self_agreement(clusters_under_masks(evidence, labels, count)) >= whole
     entries = evidence.weights.tocoo()
     own = labels[entries.col]
     speaks = shown[evidence.view[entries.row], own] | ~asked[own]
@@ -73,8 +73,3 @@ def most_frequent(group: Int[np.ndarray, " m"], labels: Int[np.ndarray, " m"], g
     count = int(labels.max(initial=0)) + 1
     votes = csr_matrix((np.ones(len(group)), (group, labels)), shape=(groups, count))
     return np.asarray(votes.argmax(axis=1)).ravel()
-
-
-def _is_whole(evidence: MaskEvidence, labels: Labels, count: int, whole: float) -> Bool[np.ndarray, " c"]:
-    overlap = Overlap(csr_matrix(evidence.weights @ cluster_columns(labels, count)), evidence.view)
-    return self_agreement(overlap) >= whole

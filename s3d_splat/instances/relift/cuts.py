@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 from scipy.sparse import csr_matrix
 
-from s3d_splat.instances.consensus import Labels, Overlap, cluster_columns, merged_clusters, seen_alike, visible_weights
+from s3d_splat.instances.consensus import Labels, Overlap, merged_clusters, seen_alike, visible_weights
+from s3d_splat.instances.evidence import MaskEvidence, clusters_under_masks
 
 _MIN_SHARE = 0.1  # of a cluster; a mask that holds less of it cuts nothing off
 _GAIN = 0.5  # of a cluster's disagreement with itself must go, or a cut is not worth it
@@ -17,60 +18,58 @@ MAX_ATOMS = 1_000
 
 
 def divided_labels(
-    weights: csr_matrix,
-    view: Int[np.ndarray, " m"],
-    labels: Labels,
-    divisible: Bool[np.ndarray, " c"],
-    threshold: float,
-    min_pixels: int,
+    evidence: MaskEvidence, labels: Labels, divisible: Bool[np.ndarray, " c"], threshold: float, min_pixels: int
 ) -> Labels:
     """Labels in which each divisible cluster whose self-agreement is under `threshold` is cut into parts.
 
     The Gaussians of a small cluster join anew as the views agree; a large one is cut along the masks of the view that shows
     most pairs of pixels apart. The parts get labels from c on; parts with less than `min_pixels` of weight keep the
-    cluster's label. A cut stands only where the other views share it, so that the parts agree with themselves: masks that
-    break elsewhere in each view cut nothing.
+    cluster's label. A cut stands only where the other views share it, so that the parts agree with themselves better than
+    parts do that are cut at random: masks that break elsewhere in each view seldom cut anything.
     """
     count = len(divisible)
-    overlap = Overlap(csr_matrix(weights @ cluster_columns(labels, count)), view)
+    overlap = clusters_under_masks(evidence, labels, count)
     visible, alike = seen_alike(overlap)
-    total, together = (np.asarray(weights.sum(axis=0)).ravel() for weights in (visible, alike))
+    total, together = (np.asarray(by_view.sum(axis=0)).ravel() for by_view in (visible, alike))
     impure = divisible & (total > 0) & (together < threshold * total)
     small = np.bincount(labels[labels >= 0], minlength=count) <= MAX_ATOMS
-    by_consensus = consensus_parts(weights, view, labels, np.flatnonzero(impure & small), min_pixels)
-    along_view = _parts_along_view(
-        weights, overlap, labels, impure & ~small, np.asarray((visible - alike).argmax(axis=0)).ravel(), min_pixels
-    )
-    code = np.maximum(by_consensus, along_view)  # Gaussians of one cluster with the same code are one part
-    cut = np.flatnonzero(code >= 0)
-    pairs, part = np.unique(np.stack((labels[cut], code[cut])), axis=1, return_inverse=True)
-    result = labels.copy()
-    result[cut] = count + part.ravel()
-    parent = np.concatenate((np.arange(count), pairs[0]))
-    parts = Overlap(csr_matrix(weights @ cluster_columns(result, len(parent))), view)
+    by_consensus = consensus_parts(evidence, labels, np.flatnonzero(impure & small), min_pixels)
+    telling = np.asarray((visible - alike).argmax(axis=0)).ravel()
+    along_view = _parts_along_view(evidence.weights, overlap, labels, impure & ~small, telling, min_pixels)
+    result, whole = with_parts(labels, np.maximum(by_consensus, along_view), count)
+    parent = np.concatenate((np.arange(count), whole))
+    parts = clusters_under_masks(evidence, result, len(parent))
     after = np.bincount(parent, weights=np.asarray(seen_alike(parts)[1].sum(axis=0)).ravel(), minlength=count)
     pays = (after - together >= _GAIN * (total - together)) & (after >= _SOUND * total)
     return np.where(pays[labels], result, labels)
 
 
+def with_parts(labels: Labels, code: Int[np.ndarray, " n"], count: int) -> tuple[Labels, Int[np.ndarray, " p"]]:
+    """Labels in which part p of a cluster has label `count` + p, and the cluster of each part.
+
+    Gaussians of one cluster with the same `code` are one part; those with a negative one stay.
+    """
+    cut = np.flatnonzero(code >= 0)
+    named, part = np.unique(np.stack((labels[cut], code[cut])), axis=1, return_inverse=True)
+    result = labels.copy()
+    result[cut] = count + part.ravel()
+    return result, named[0]
+
+
 def consensus_parts(
-    weights: csr_matrix,
-    view: Int[np.ndarray, " m"],
-    labels: Labels,
-    clusters: Int[np.ndarray, " k"],
-    min_pixels: int,
+    evidence: MaskEvidence, labels: Labels, clusters: Int[np.ndarray, " k"], min_pixels: int
 ) -> Int[np.ndarray, " n"]:
     """The part (0, 1, ... within its cluster) of each Gaussian of `clusters`, whose Gaussians join anew until no two groups
     agree; -1 for parts with less than `min_pixels` of weight, and for all other Gaussians."""
     code = np.full(len(labels), -1)
     if not len(clusters):
         return code
-    by_gaussian = weights.tocsc()
+    by_gaussian = evidence.weights.tocsc()
     for cluster in clusters:
         members = np.flatnonzero(labels == cluster)
         columns = by_gaussian[:, members].tocsr()
         rows = np.flatnonzero(np.diff(columns.indptr))
-        overlap = Overlap(csr_matrix(columns[rows]), np.unique(view[rows], return_inverse=True)[1])
+        overlap = Overlap(csr_matrix(columns[rows]), np.unique(evidence.view[rows], return_inverse=True)[1])
         group = merged_clusters(overlap, _APART, 0)
         heavy = np.bincount(group, weights=np.asarray(columns.sum(axis=0)).ravel()) >= min_pixels
         code[members] = np.where(heavy[group], group, -1)

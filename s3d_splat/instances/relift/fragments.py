@@ -9,12 +9,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.sparse import csr_matrix
 
 from s3d_splat.geometry.voxels import touching_labels, voxel_keys
 from s3d_splat.instances.agglomeration import average_linkage
-from s3d_splat.instances.consensus import Labels, Overlap, cluster_columns, pair_agreement, self_agreement
-from s3d_splat.instances.evidence import MaskEvidence
+from s3d_splat.instances.consensus import Labels, pair_agreement, self_agreement
+from s3d_splat.instances.evidence import MaskEvidence, clusters_under_masks
 
 
 def joined_fragments(evidence: MaskEvidence, labels: Labels, threshold: float, voxel: float) -> Labels:
@@ -27,8 +26,7 @@ def joined_fragments(evidence: MaskEvidence, labels: Labels, threshold: float, v
     count = int(labels.max(initial=-1)) + 1
     if count < 2:
         return labels
-    overlap = Overlap(csr_matrix(evidence.weights @ cluster_columns(labels, count)), evidence.view)
-    fragment = self_agreement(overlap) < threshold
+    fragment = self_agreement(clusters_under_masks(evidence, labels, count)) < threshold
     pairs, rates, shared = _contacts(evidence, labels, fragment, voxel)
     group = average_linkage(count, pairs[shared > 0], rates[shared > 0], shared[shared > 0], threshold)
     return np.where(labels >= 0, group[labels], labels)
@@ -49,5 +47,5 @@ def _contacts(
     owner = named[0]
     meet = owner[touching]
     touching = touching[(meet[:, 0] != meet[:, 1]) & fragment[meet].any(axis=1)]
-    by_patch = csr_matrix(evidence.weights @ cluster_columns(patch, len(owner)))
-    return (owner[touching], *pair_agreement(Overlap(by_patch, evidence.view), touching))
+    by_patch = clusters_under_masks(evidence, patch, len(owner))
+    return (owner[touching], *pair_agreement(by_patch, touching))

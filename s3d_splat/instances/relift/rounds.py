@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
-from scipy.sparse import csr_matrix
 
 from s3d_splat.geometry.neighbours import nearest_neighbours
-from s3d_splat.instances.consensus import Labels, Overlap, cluster_columns, merged_clusters
-from s3d_splat.instances.evidence import MaskEvidence
+from s3d_splat.instances.consensus import Labels, merged_clusters
+from s3d_splat.instances.evidence import MaskEvidence, clusters_under_masks
 from s3d_splat.instances.options import ReliftOptions
 from s3d_splat.instances.relift.choices import mask_choices, most_frequent, voted_labels, without_silent_views
 from s3d_splat.instances.relift.cuts import divided_labels
@@ -68,23 +67,19 @@ def _apart_and_together(evidence: MaskEvidence, labels: Labels, stuff: int, fixe
     """Labels above `fixed` divided where single views see them under several masks, and joined where views see them, or one
     of them and a known thing, under one."""
     if options.split:
-        divided = divided_labels(
-            evidence.weights, evidence.view, labels, _above(labels, fixed), options.agreement, options.min_pixels
-        )
+        divided = divided_labels(evidence, labels, _above(labels, fixed), options.agreement, options.min_pixels)
         labels = _compact(divided, fixed)
     if options.merge:
         labels = _compact(_joined(evidence, labels, stuff, fixed, options), fixed)
     if options.strays:
-        labels = without_strays(
-            evidence.weights, evidence.view, labels, _above(labels, fixed), options.agreement, options.min_pixels
-        )
+        labels = without_strays(evidence, labels, _above(labels, fixed), options.agreement, options.min_pixels)
     return labels
 
 
 def _joined(evidence: MaskEvidence, labels: Labels, stuff: int, fixed: int, options: ReliftOptions) -> Labels:
     things = np.where(labels > stuff, labels - stuff - 1, -1)
     count = int(things.max(initial=-1)) + 1
-    overlap = Overlap(csr_matrix(evidence.weights @ cluster_columns(things, count)), evidence.view)
+    overlap = clusters_under_masks(evidence, things, count)
     group = merged_clusters(overlap, options.agreement, options.min_pixels, certain=fixed - stuff)
     lowest = np.unique(group, return_index=True)[1]  # a known thing keeps its number
     return np.where(things >= 0, lowest[group[things]] + stuff + 1, labels) if count else labels

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Int
 from scipy.sparse import csr_matrix
 
 from s3d_splat.instances.consensus import Labels, Overlap, cluster_columns, pair_agreement, self_agreement
-from s3d_splat.instances.relift.cuts import MAX_ATOMS, consensus_parts
+from s3d_splat.instances.evidence import MaskEvidence, clusters_under_masks
+from s3d_splat.instances.relift.cuts import MAX_ATOMS, consensus_parts, with_parts
 
 _AT_HOME = 0.6  # of a Gaussian's views; one that is expected to be under its cluster's main mask in fewer is a stray
 _TOGETHER = 0.5  # strays that agree less than this with themselves are no object
@@ -19,12 +20,7 @@ _APART = 0.5  # strays that agree more than this with the rest of their cluster 
 
 
 def without_strays(
-    weights: csr_matrix,
-    view: Int[np.ndarray, " m"],
-    labels: Labels,
-    divisible: Bool[np.ndarray, " c"],
-    whole: float,
-    min_pixels: int,
+    evidence: MaskEvidence, labels: Labels, divisible: Bool[np.ndarray, " c"], whole: float, min_pixels: int
 ) -> Labels:
     """Labels in which what strays from divisible clusters has labels from `len(divisible)` on, one for each object.
 
@@ -33,21 +29,15 @@ def without_strays(
     from what they leave.
     """
     count = len(divisible)
-    overlap = Overlap(csr_matrix(weights @ cluster_columns(labels, count)), view)
+    overlap = clusters_under_masks(evidence, labels, count)
     asked = divisible & (self_agreement(overlap) >= whole)
-    stray = asked[labels] & _is_stray(weights, labels, overlap)
+    stray = asked[labels] & _is_stray(evidence.weights, labels, overlap)
     few = np.bincount(labels[stray], minlength=count)
     owners = np.flatnonzero((few > 0) & (few <= MAX_ATOMS))
-    code = consensus_parts(weights, view, np.where(stray, labels, -1), owners, min_pixels)
-    leaving = np.flatnonzero(code >= 0)
-    if not len(leaving):
-        return labels
-    named, part = np.unique(np.stack((labels[leaving], code[leaving])), axis=1, return_inverse=True)
-    result = labels.copy()
-    result[leaving] = count + part.ravel()
-    parts = count + np.arange(named.shape[1])
-    divided = Overlap(csr_matrix(weights @ cluster_columns(result, count + len(parts))), view)
-    with_rest = pair_agreement(divided, np.stack((parts, named[0]), axis=1))[0]
+    result, left = with_parts(labels, consensus_parts(evidence, np.where(stray, labels, -1), owners, min_pixels), count)
+    parts = count + np.arange(len(left))
+    divided = clusters_under_masks(evidence, result, count + len(parts))
+    with_rest = pair_agreement(divided, np.stack((parts, left), axis=1))[0]
     stands = np.ones(count + len(parts), dtype=bool)
     stands[parts] = (self_agreement(divided)[parts] >= _TOGETHER) & (with_rest < _APART)
     return np.where(stands[result], result, labels)

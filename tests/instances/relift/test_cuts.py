@@ -19,7 +19,7 @@ def large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 def divided(views: list[list[int]], labels: list[int], min_pixels: int = 1, divisible: bool = True) -> list[int]:
     masks, count = evidence(*views), max(labels) + 1
     chosen = np.full(count, divisible)
-    return divided_labels(masks.weights, masks.view, np.array(labels), chosen, 0.6, min_pixels).tolist()
+    return divided_labels(masks, np.array(labels), chosen, 0.6, min_pixels).tolist()
 
 
 @pytest.mark.parametrize("large", [False, True], ids=["anew", "along a view"], indirect=True)

@@ -12,7 +12,7 @@ ONE_MASK = [1] * 10
 def freed(views: list[list[int]], labels: list[int], min_pixels: int = 1, divisible: bool = True) -> list[int]:
     masks = evidence(*views)
     chosen = np.array([False] + [divisible] * max(labels))
-    return without_strays(masks.weights, masks.view, np.array(labels), chosen, 0.6, min_pixels).tolist()
+    return without_strays(masks, np.array(labels), chosen, 0.6, min_pixels).tolist()
 
 
 def test_a_small_object_inside_a_large_cluster_leaves_it() -> None:
