@@ -54,7 +54,7 @@ def build_instances(
         labels = np.where(labels > 0, labels + len(np.unique(evidence.class_id[evidence.stuff])), 0)
     else:
         known = persistent_objects(evidence, options.relift.persistence, options.relift.min_pixels)
-        labels = relift(evidence, labels, options.relift, aggregation.voxel, known)
+        labels = relift(evidence, labels, options.relift, aggregation.voxel, known, children)
     labels = with_neighbours(labels, evidence, children, aggregation.unseen_radius)
     return instance_set(evidence, labels, children)
 

@@ -39,7 +39,7 @@ class ReliftOptions:
     split: bool = True  # divide clusters that single views see under several masks
     strays: bool = True  # free small objects inside clusters, that most views see under a mask of their own
     merge: bool = True  # join clusters that the views agree to see under one mask
-    fragments: bool = True  # join clusters that no view sees whole where they agree along their contact
+    fragments: bool = True  # draw objects anew from anchors where masks break elsewhere in each view
     silence: bool = True  # ignore views without a mask of an object where they speak about its Gaussians
     agreement: float = 0.6  # share of one mask that joins two clusters; one that agrees less with itself is not whole
     min_size: int = 5  # Gaussians; a smaller instance is dropped

@@ -16,20 +16,26 @@ from s3d_splat.instances.evidence import MaskEvidence, clusters_under_masks
 from s3d_splat.instances.options import ReliftOptions
 from s3d_splat.instances.relift.choices import mask_choices, most_frequent, voted_labels, without_silent_views
 from s3d_splat.instances.relift.cuts import divided_labels
-from s3d_splat.instances.relift.fragments import joined_fragments
+from s3d_splat.instances.relift.fragments import drawn_anew, joined_parts, masks_break
 from s3d_splat.instances.relift.persistence import PersistentObjects
 from s3d_splat.instances.relift.strays import without_strays
 
 
 def relift(
-    evidence: MaskEvidence, labels: Labels, options: ReliftOptions, voxel: float, known: PersistentObjects | None = None
+    evidence: MaskEvidence,
+    labels: Labels,
+    options: ReliftOptions,
+    voxel: float,
+    known: PersistentObjects | None = None,
+    children: int = 1,
 ) -> Labels:
     """Labels (0 = none) of the n Gaussians after `options.rounds` rounds, starting from clusters `labels` (0 = none).
 
     Labels 1..s are the stuff classes that masks show, in ascending order: their masks are known to belong together, so they
     choose no cluster. Things follow, first the `known` ones, which go before clusters: their masks are known too, they are
     not divided, and no two of them join. Clusters that no mask chooses vanish, so without masks all is 0. A Gaussian that
-    no view sees keeps its label; one that views see mostly without a mask has none. `voxel` (metres) is the grid on which
+    no view sees keeps its label; one that views see mostly without a mask has none. Where masks break elsewhere in each
+    view, what is not known is drawn anew from anchors, of `children` Gaussians each. `voxel` (metres) is the grid on which
     clusters touch.
     """
     if len(evidence.view) == 0:
@@ -39,12 +45,18 @@ def relift(
     current = np.where(labels > 0, labels + fixed, 0)
     if known:
         current = np.where(known.of_gaussian > 0, known.of_gaussian + len(stuff), current)
+
+    def chosen(clusters: Labels) -> Labels:
+        return _chosen(evidence, clusters, stuff, fixed, options, known)
+
     for _ in range(options.rounds):
-        current = _apart_and_together(evidence, _compact(current, fixed), len(stuff), fixed, options)
-        current = _chosen(evidence, current, stuff, fixed, options, known)
-    if options.rounds and options.fragments:
-        free = joined_fragments(evidence, np.where(current > fixed, current - fixed, -1), options.agreement, voxel)
-        current = _chosen(evidence, np.where(free > 0, free + fixed, current), stuff, fixed, options, known)
+        current = chosen(_apart_and_together(evidence, _compact(current, fixed), len(stuff), fixed, options))
+    if options.rounds and options.fragments and masks_break(evidence, current - len(stuff) - 1, options.agreement):
+        free = (current > fixed) & (evidence.seen > 0)
+        anchors = drawn_anew(evidence, free, np.arange(len(labels)) // children, 2 * voxel)
+        current = chosen(_with_free(current, anchors, fixed))
+        parts = joined_parts(evidence, np.where(current > fixed, current - fixed - 1, -1), voxel)
+        current = chosen(_with_free(current, parts, fixed))
     return np.where(is_unlabelled(evidence, options.min_labelled), 0, current)
 
 
@@ -105,6 +117,11 @@ def is_unlabelled(evidence: MaskEvidence, min_labelled: float) -> Bool[np.ndarra
     """Gaussians of which less than this share of what the views see lies under masks; unseen ones are not."""
     labelled = np.asarray(evidence.weights.sum(axis=0)).ravel()
     return (evidence.seen > 0) & (labelled < min_labelled * evidence.seen)
+
+
+def _with_free(labels: Labels, free: Labels, fixed: int) -> Labels:
+    """Labels in which those above `fixed` are `free` ones (0, 1, ...; -1 = none) instead."""
+    return _compact(np.where(free >= 0, free + fixed + 1, np.where(labels > fixed, 0, labels)), fixed)
 
 
 def _above(labels: Labels, fixed: int) -> Bool[np.ndarray, " c"]:

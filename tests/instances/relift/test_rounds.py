@@ -21,7 +21,7 @@ from s3d_splat.instances.relift.choices import mask_choices
 from s3d_splat.instances.relift.rounds import relift, with_neighbours
 from tests.instances.flat_scene import evidence
 
-PLAIN = ReliftOptions(split=False, merge=False, min_size=1, min_pixels=1)
+PLAIN = ReliftOptions(split=False, fragments=False, merge=False, min_size=1, min_pixels=1)
 FULL = ReliftOptions(min_size=1, min_pixels=1)
 VOXEL = 1.0  # Gaussians are one metre apart, so that neighbours touch
 NO_STUFF = np.zeros(0, dtype=np.int64)
