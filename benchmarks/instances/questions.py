@@ -22,7 +22,7 @@ HARD: tuple[tuple[str, ...], ...] = ((), ("renumber=frame",), ("jitter",), TOGET
 TUNING: Mapping[str, Mapping[str, tuple[Any, ...]]] = {
     "codebook": {"entries": (48, 64, 96, 128), "position_weight": (0.0, 0.3, 1.0)},
     "HDBSCAN": {"min_cluster_size": (10, 20, 40), "min_samples": (2, 5), "position_weight": (0.1, 0.3, 1.0)},
-    "mask graph": {"agreement": (0.7, 0.8, 0.9), "containment": (0.7, 0.8), "transfer": ("nearest", "lift")},
+    "mask graph": {"agreement": (0.5, 0.6, 0.7, 0.9), "containment": (0.5, 0.6, 0.7), "transfer": ("nearest", "lift")},
     "ours": {"feature_threshold": (None, 0.08, 0.12, 0.18), "agreement": (0.5, 0.6, 0.7)},
 }
 DETACHED = (  # the progressive stages, with features that never move a Gaussian

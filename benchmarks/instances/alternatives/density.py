@@ -16,7 +16,7 @@ class Density:
 
     min_cluster_size: int = 10  # anchors
     min_samples: int = 5
-    position_weight: float = 0.3  # units of feature distance a metre
+    position_weight: float = 1.0  # units of feature distance a metre
 
     def labels(self, material: Material) -> Labels:
         """The group of each anchor that some view saw, from 1 on."""

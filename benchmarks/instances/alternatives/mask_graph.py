@@ -43,13 +43,13 @@ class MaskSets:
 class MaskGraph:
     """View-consensus clustering; each constant is a share unless it says otherwise."""
 
-    agreement: float = 0.9  # share of the observing frames
-    containment: float = 0.8  # of the points that a frame shows of a set
+    agreement: float = 0.6  # share of the observing frames
+    containment: float = 0.6  # of the points that a frame shows of a set
     visible: float = 0.3  # of a set, or the frame does not observe it
     split: float = 0.3  # of the observing frames; a mask that more of them break holds several objects and joins nothing
     min_masks: int = 2  # an object of fewer is noise
     points: int = 50_000  # of the proxy, at most
-    transfer: Literal["nearest", "lift"] = "nearest"  # Gaussians take the nearest point's object, or that of their masks
+    transfer: Literal["nearest", "lift"] = "lift"  # Gaussians take the nearest point's object, or that of their masks
     reach: float = 0.1  # metres to the nearest point
 
     def labels(self, material: Material) -> Labels:
