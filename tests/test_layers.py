@@ -25,7 +25,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "synthetic alignment bundle scaffold instances",
         "training panoptic",
         "evaluation",
-        "editing export report",
+        "editing export report query",
         "config",
         "pipeline prepare",
         "viewer bench",
