@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-Picture = UInt8[Tensor, "h w 3"]
+Picture = UInt8[Tensor, "_ _ 3"] | UInt8[np.ndarray, "_ _ 3"]
+"""RGB, any height and width from 1 on. An encoder may look at the middle square only: hand in squares."""
 
 
 @runtime_checkable

@@ -13,25 +13,29 @@ class Licence:
     commercial: bool | None  # may they be used commercially? None: ask the publisher
 
 
-# By the beginning of open_clip's name of the weights; the first that fits.
-_BY_WEIGHTS: tuple[tuple[str, Licence], ...] = (
-    ("webli", Licence("Apache-2.0 (Google, SigLIP)", True)),
-    ("metaclip", Licence("CC-BY-NC-4.0 (Meta, MetaCLIP)", False)),
-    ("dfn", Licence("Apple's research licence (DFN)", False)),
-    ("datacompdr", Licence("Apple's research licence (MobileCLIP)", False)),
-    ("v1", Licence("CC-BY-NC-4.0 (NLLB-CLIP)", False)),
-    ("mrl", Licence("CC-BY-NC-4.0 (NLLB-CLIP)", False)),
+_META = Licence("CC-BY-NC-4.0 (Meta, MetaCLIP)", False)
+_APPLE = Licence("Apple's licence for models, research only (DFN, MobileCLIP)", False)
+_NLLB = Licence("CC-BY-NC-4.0 (NLLB-CLIP)", False)
+# By a part of where the weights lie or of their name; the first that is found counts.
+_BY_SOURCE: tuple[tuple[str, Licence], ...] = (
+    ("metaclip", _META),
+    ("mobileclip", _APPLE),
+    ("dfn", _APPLE),
+    ("nllb", _NLLB),
+    ("siglip", Licence("Apache-2.0 (Google, SigLIP)", True)),
+    ("pe-core", Licence("Apache-2.0 (Meta, Perception Encoder)", True)),
+    ("ucsc-vlaa", Licence("Apache-2.0 (UCSC, CLIPA)", True)),
+    ("vitamin", Licence("MIT (ViTamin)", True)),
+    ("timm/eva", Licence("MIT (BAAI, EVA-CLIP)", True)),
     ("openai", Licence("MIT (OpenAI, CLIP)", True)),
     ("laion", Licence("MIT (LAION)", True)),
-    ("frozen_laion", Licence("MIT (LAION)", True)),
-    ("mscoco_finetuned_laion", Licence("MIT (LAION)", True)),
-    ("datacomp1b", Licence("Apache-2.0 (UCSC, CLIPA)", True)),
-    ("datacomp", Licence("MIT (DataComp)", True)),
-    ("commonpool", Licence("MIT (DataComp)", True)),
+    ("yfcc15m", Licence("MIT (open_clip)", True)),
+    ("cc12m", Licence("MIT (open_clip)", True)),
 )
-UNKNOWN = Licence("a licence that this version does not know: see where the weights come from", None)
+UNKNOWN = Licence("a licence that this version does not know: ask whoever publishes them", None)
 
 
-def licence_of(weights: str) -> Licence:
-    """The licence of weights by their name in open_clip."""
-    return next((licence for start, licence in _BY_WEIGHTS if weights.startswith(start)), UNKNOWN)
+def licence_of(source: str) -> Licence:
+    """The licence of weights by where they lie (repository or address) and what they are called."""
+    lower = source.lower()
+    return next((licence for part, licence in _BY_SOURCE if part in lower), UNKNOWN)

@@ -1,11 +1,13 @@
-"""CLIP, SigLIP and their kin through open_clip."""
+"""CLIP, SigLIP and their kin through open_clip.
+
+Sources: A. Radford et al., "Learning transferable visual models from natural language supervision", ICML 2021; M. Cherti et
+al., "Reproducible scaling laws for contrastive language-image learning", CVPR 2023 (open_clip).
+"""
 
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,70 +17,74 @@ from torch.nn.functional import normalize
 
 from s3d_splat.errors import S3DError
 from s3d_splat.priors.text.base import Picture
-from s3d_splat.priors.text.licences import UNKNOWN, licence_of
 from s3d_splat.priors.text.options import TextOptions
-
-log = logging.getLogger("s3d_splat")
+from s3d_splat.priors.text.preparation import Preparation
+from s3d_splat.priors.text.weights import check_licence, find_source, load_model
 
 
 class OpenClipEncoder:
-    """Any model of open_clip with its own preprocessing and tokenizer."""
+    """Any model of open_clip, with the preparation of pictures and the tokenizer that its weights were trained with.
 
-    def __init__(self, options: TextOptions, model: torch.nn.Module | None = None) -> None:
-        """`model`: one of `options.clip_model` that has its weights already.
+    Most CLIP models see the middle square of a picture only, SigLIP squashes it to a square: hand in squares.
+    """
+
+    def __init__(self, name: str, model: Any, tokenizer: Callable[[list[str]], Tensor], batch: int = 32) -> None:
+        """Take what open_clip has made.
+
+        Args:
+            name: of the model and its weights.
+            model: it is moved to the GPU if there is one.
+            batch: pictures and texts at a time.
+
+        Raises:
+            S3DError: no picture at a time, or pictures cannot be prepared as the model has them.
+        """
+        if batch < 1:
+            raise S3DError(f"--clip-batch is {batch}", why="at least one picture is encoded at a time", fix="give 32")
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._model = model.to(self._device).eval()
+        self._prepared = Preparation(model.visual.preprocess_cfg, self._device)
+        self._tokenizer, self._batch, self.name = tokenizer, batch, name
+        self.dimension = self._texts(["a room"]).shape[1]
+
+    @classmethod
+    def load(cls, options: TextOptions) -> OpenClipEncoder:
+        """The model that the options name, with its weights.
 
         Raises:
             S3DError: the package is missing, it does not know the model or its weights, the weights are neither here nor to
                 be had or do not fit, or their licence was not accepted.
         """
         open_clip = _package()
-        name, weights = options.clip_model, options.clip_pretrained
-        if name not in open_clip.list_models():
-            raise S3DError(
-                f"open_clip has no model {name}",
-                why="--clip-model names one",
-                fix="python -c 'import open_clip; print(open_clip.list_models())'",
-            )
-        self.name = f"open_clip {name} {weights}"
-        if model is not None:
-            self._model = model
-        elif options.clip_weights is not None:
-            self._model = _from_file(open_clip, name, options.clip_weights)
-            self.name = f"open_clip {name} {_digest(options.clip_weights)}"
-        else:
-            _check_licence(open_clip, options)
-            self._model = _from_hub(open_clip, name, weights)
-        self._model.eval()
-        self._preprocess = open_clip.image_transform_v2(
-            open_clip.PreprocessCfg(**self._model.visual.preprocess_cfg), is_train=False
-        )
-        self._tokenizer = open_clip.get_tokenizer(name)
-        self._batch = options.clip_batch
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._model.to(self._device)
-        self.dimension = int(self.encode_texts(["a room"]).shape[1])
+        source = find_source(open_clip, options)
+        check_licence(options, source)
+        tokenizer = _tokenizer(open_clip, options.clip_model)
+        model = load_model(open_clip, options, source)
+        weights = f"{options.clip_pretrained} {_digest(model)}" if source else _digest(model)
+        return cls(f"open_clip {options.clip_model} {weights}", model, tokenizer, options.clip_batch)
 
-    @torch.no_grad()
     def encode_pictures(self, pictures: Sequence[Picture]) -> Float[Tensor, "n d"]:
-        """See `TextEncoder`; in batches of `clip_batch`, each picture prepared as the model's training had it."""
-        from PIL import Image
+        """See `TextEncoder`; `clip_batch` pictures at a time."""
+        blocks = (pictures[at : at + self._batch] for at in range(0, len(pictures), self._batch))
+        return self._unit([self._pictures(block) for block in blocks])
 
-        vectors = []
-        for at in range(0, len(pictures), self._batch):
-            block = [self._preprocess(Image.fromarray(picture.numpy())) for picture in pictures[at : at + self._batch]]
-            vectors.append(self._model.encode_image(torch.stack(block).to(self._device)))
-        return self._unit(vectors)
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        """See `TextEncoder`; a text longer than the model's context is cut off by its tokenizer."""
+        blocks = (texts[at : at + self._batch] for at in range(0, len(texts), self._batch))
+        return self._unit([self._texts(list(block)) for block in blocks])
 
     @torch.no_grad()
-    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
-        """See `TextEncoder`; texts longer than the model's context are cut off by its tokenizer."""
-        blocks = [list(texts[at : at + self._batch]) for at in range(0, len(texts), self._batch)]
-        return self._unit([self._model.encode_text(self._tokenizer(block).to(self._device)) for block in blocks])
+    def _pictures(self, pictures: Sequence[Picture]) -> Float[Tensor, "n d"]:
+        return self._model.encode_image(self._prepared(pictures))
 
-    def _unit(self, vectors: list[Tensor]) -> Float[Tensor, "n d"]:
-        if not vectors:
+    @torch.no_grad()
+    def _texts(self, texts: list[str]) -> Float[Tensor, "n d"]:
+        return self._model.encode_text(self._tokenizer(texts).to(self._device))
+
+    def _unit(self, blocks: list[Tensor]) -> Float[Tensor, "n d"]:
+        if not blocks:
             return torch.zeros(0, self.dimension)
-        return normalize(torch.cat(vectors).float().cpu(), dim=1)
+        return normalize(torch.cat(blocks).float().cpu(), dim=1)
 
 
 def _package() -> Any:
@@ -86,62 +92,28 @@ def _package() -> Any:
         import open_clip
     except ImportError as error:
         raise S3DError(
-            "the package open_clip is not installed", why="it holds the encoders", fix='pip install "s3d-splat[open-clip]"'
+            "the package open_clip is not installed",
+            why=f"the encoder open_clip is made of it ({error})",
+            fix='pip install "s3d-splat[open-clip]", or look embeddings up with --encoder table',
         ) from error
     return open_clip
 
 
-def _check_licence(open_clip: Any, options: TextOptions) -> None:
-    known = open_clip.list_pretrained_tags_by_model(options.clip_model)
-    if options.clip_pretrained not in known:
-        raise S3DError(
-            f"open_clip has no weights {options.clip_pretrained} of {options.clip_model}",
-            why="--clip-pretrained names them",
-            fix=f"choose from {', '.join(known) or 'nothing: give a file with --clip-weights'}",
-        )
-    licence = licence_of(options.clip_pretrained)
-    log.info("weights %s of %s: %s", options.clip_pretrained, options.clip_model, licence.name)
-    if licence.commercial is False and not options.accept_non_commercial:
-        raise S3DError(
-            f"the weights {options.clip_pretrained} are under {licence.name}",
-            why="that licence forbids commercial use, so they are not loaded without your word",
-            fix="give --accept-non-commercial, or choose other weights (laion2b_s34b_b88k of ViT-B-16 is MIT)",
-        )
-
-
-def _from_hub(open_clip: Any, name: str, weights: str) -> torch.nn.Module:
+def _tokenizer(open_clip: Any, name: str) -> Any:
     try:
-        return open_clip.create_model(name, pretrained=weights, load_weights_only=True)
-    except Exception as error:  # open_clip passes on whatever the network, the hub or the disk raise
-        where = open_clip.get_pretrained_cfg(name, weights) or {}
-        source = f"https://huggingface.co/{where['hf_hub'].rstrip('/')}" if where.get("hf_hub") else where.get("url", "")
+        return open_clip.get_tokenizer(name)
+    except Exception as error:  # SigLIP's come with transformers, and from the network
         raise S3DError(
-            f"the weights {weights} of {name} could not be loaded: {error}",
-            why="they are not on this machine and could not be downloaded",
-            fix=f"download open_clip_model.safetensors from {source} elsewhere and name it with --clip-weights",
+            f"the tokenizer of {name} is not here: {error}",
+            why="SigLIP and multilingual models take theirs from the package transformers and from huggingface.co",
+            fix="pip install transformers sentencepiece, and run once with a network (or copy ~/.cache/huggingface here)",
         ) from error
 
 
-def _from_file(open_clip: Any, name: str, path: Path) -> torch.nn.Module:
-    if not path.is_file():
-        raise S3DError(f"{path} is no file", why="--clip-weights names the weights of the encoder", fix="check the path")
-    log.info("weights %s: %s", path, UNKNOWN.name)
-    model = open_clip.create_model(name)
-    try:
-        open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
-    except Exception as error:  # a pickle, a torn file, or weights of another model
-        first = str(error).splitlines()[0]
-        raise S3DError(
-            f"{path} does not hold weights of {name}: {first}",
-            why="only tensors are read, and all of the model's must be there in its shapes",
-            fix="name the model that the weights belong to with --clip-model, or download the file again",
-        ) from error
-    return model
-
-
-def _digest(path: Path) -> str:
+def _digest(model: torch.nn.Module) -> str:
+    """Of all weights: the same for a download, a copy of it and another container with the same tensors."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:16]

@@ -16,7 +16,7 @@ class TextOptions:
     encoder: EncoderChoice = "open_clip"
     clip_model: str = "ViT-B-16"  # any that open_clip knows, SigLIP 2 (ViT-B-16-SigLIP2) among them
     clip_pretrained: str = "laion2b_s34b_b88k"  # open_clip's name of the weights; downloaded if they are not there yet
-    clip_weights: Path | None = None  # a file with weights of `clip_model` (.pt, .bin or .safetensors) instead of these
+    clip_weights: Path | None = None  # a copy of these weights (.pt, .bin, .safetensors), or weights tuned from them
     clip_batch: int = 32  # pictures at a time
     accept_non_commercial: bool = False  # load weights whose licence forbids commercial use
-    embeddings: Path | None = None  # what the encoder `table` reads: embeddings that another machine has made
+    embeddings: Path | None = None  # npz of the encoder `table`: embeddings that another machine has made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -13,33 +14,60 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from s3d_splat.errors import S3DError
-from s3d_splat.io.labels import read_json
-from s3d_splat.io.results import read_npz
-from s3d_splat.priors.text.base import Picture
+from s3d_splat.priors.text.base import Picture, TextEncoder
 
 _FIELDS = ("encoder", "texts", "text_vectors", "pictures", "picture_vectors")
+Rows = Mapping[str, Float[np.ndarray, "_"]]
 
 
 class TableEncoder:
-    """Looks vectors up: texts by their words, pictures by their pixels (`picture_key`).
+    """Looks vectors up: texts by their words, pictures by their size and pixels."""
 
-    The file is JSON, {"a text": [d numbers], ...}, which knows no picture, or npz with `encoder` (name), `texts` [n],
-    `text_vectors` [n,d], `pictures` [m] (keys) and `picture_vectors` [m,d].
-    """
+    def __init__(self, name: str, texts: Rows, pictures: Rows, source: str = "the table") -> None:
+        """Take the vectors as they are; those that it gives are of unit length.
 
-    def __init__(self, path: Path | None) -> None:
-        """Raises S3DError for a file that is missing or not as it should be."""
-        if path is None:
+        Args:
+            name: of the encoder that has made the vectors; they may be mixed with its own.
+            pictures: by `picture_key`.
+            source: what messages call this table.
+
+        Raises:
+            S3DError: no vectors, of several lengths, or one that is 0 or not finite.
+        """
+        rows = {**pictures, **texts}
+        bad = [key for key, row in rows.items() if not (np.isfinite(row).all() and row.any())]
+        lengths = {len(row) for row in rows.values()}
+        if bad or len(lengths) != 1:
             raise S3DError(
-                "the encoder `table` has no table", why="it looks embeddings up in a file", fix="name it with --embeddings"
+                f"{source} has {f'no direction for {bad[0]!r}' if bad else f'vectors of {len(lengths)} lengths'}",
+                why="all vectors are of one space, finite and not 0",
+                fix="make the table again",
             )
-        self._path = path
-        self.name, self._texts, self._pictures = _read(path)
-        rows = [*self._texts.values(), *self._pictures.values()]
-        sizes = {len(row) for row in rows}
-        if len(sizes) != 1:
-            raise S3DError(f"{path} has vectors of {len(sizes)} lengths", why="all are of one space", fix="make it again")
-        self.dimension = sizes.pop()
+        self.name, self.dimension = name, lengths.pop()
+        self._texts, self._pictures, self._source = texts, pictures, source
+
+    @classmethod
+    def read(cls, path: Path | None) -> TableEncoder:
+        """Of an npz file with what `table_arrays` gives. Raises S3DError: it is missing or not as it should be."""
+        why, fix = "the encoder `table` looks embeddings up in an npz file", "name one with --embeddings"
+        if path is None:
+            raise S3DError("there is no table of embeddings", why=why, fix=fix)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                encoder, texts, text_vectors, pictures, picture_vectors = (file[field] for field in _FIELDS)
+            named = [
+                {str(key): row.astype(np.float32) for key, row in zip(keys, _matrix(rows), strict=True)}
+                for keys, rows in ((texts, text_vectors), (pictures, picture_vectors))
+            ]
+        except FileNotFoundError:
+            raise S3DError(f"{path} does not exist", why=why, fix=fix) from None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, EOFError, BadZipFile) as error:
+            raise S3DError(
+                f"{path} is no table of embeddings ({error})",
+                why=f"it must hold {', '.join(_FIELDS)}, and as many names as vectors",
+                fix=fix,
+            ) from error
+        return cls(str(encoder), named[0], named[1], str(path))
 
     def encode_pictures(self, pictures: Sequence[Picture]) -> Float[Tensor, "n d"]:
         """See `TextEncoder`."""
@@ -48,50 +76,43 @@ class TableEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
         """See `TextEncoder`."""
-        return self._found(self._texts, texts, "text", f"ask for one of: {', '.join(sorted(self._texts)[:20])}")
+        known = ", ".join(sorted(self._texts)[:20])
+        return self._found(self._texts, texts, "text", f"ask for one of: {known}" if known else "add texts to the table")
 
-    def _found(self, rows: Mapping[str, np.ndarray], keys: Sequence[str], kind: str, fix: str) -> Float[Tensor, "n d"]:
+    def _found(self, rows: Rows, keys: Sequence[str], kind: str, fix: str) -> Float[Tensor, "n d"]:
         missing = [key for key in keys if key not in rows]
         if missing:
             raise S3DError(
-                f"{self._path} has no vector for the {kind} {missing[0]!r}", why="a table knows what it holds", fix=fix
+                f"{self._source} has no vector for the {kind} {missing[0]!r}", why="it knows only what it holds", fix=fix
             )
         if not keys:
             return torch.zeros(0, self.dimension)
         return normalize(torch.from_numpy(np.stack([rows[key] for key in keys])).float(), dim=1)
 
 
-def picture_key(picture: Picture) -> str:
-    """Of a picture's size and pixels."""
-    shape = ",".join(str(side) for side in picture.shape).encode()
-    return hashlib.sha256(shape + picture.contiguous().numpy().tobytes()).hexdigest()
+def table_arrays(encoder: TextEncoder, texts: Sequence[str], pictures: Sequence[Picture] = ()) -> dict[str, np.ndarray]:
+    """What a table of these texts and pictures holds, by the names in its npz file.
 
-
-Rows = dict[str, np.ndarray]
-
-
-def _read(path: Path) -> tuple[str, Rows, Rows]:
-    why, fix = "it holds embeddings", "name a file of embeddings with --embeddings"
-    if path.suffix == ".json":
-        value = read_json(path, why=why, fix=fix)
-        if not isinstance(value, dict) or not value:
-            raise S3DError(f"{path} holds no table of embeddings", why='it must be {"a text": [numbers], ...}', fix=fix)
-        return f"table {path.name}", {text: _vector(path, text, row) for text, row in value.items()}, {}
-    arrays = read_npz(path, _FIELDS, why=why, fix=fix)
-    texts, pictures = (
-        {str(key): _vector(path, str(key), row) for key, row in zip(arrays[keys], arrays[rows], strict=True)}
-        for keys, rows in (("texts", "text_vectors"), ("pictures", "picture_vectors"))
+    Raises:
+        S3DError: the encoder has no vector for one of them.
+    """
+    values = (
+        np.array(encoder.name),
+        np.array(texts, dtype=np.str_),
+        encoder.encode_texts(texts).numpy(),
+        np.array([picture_key(picture) for picture in pictures], dtype=np.str_),
+        encoder.encode_pictures(pictures).numpy(),
     )
-    return str(arrays["encoder"]), texts, pictures
+    return dict(zip(_FIELDS, values, strict=True))
 
 
-def _vector(path: Path, key: str, row: object) -> np.ndarray:
-    try:
-        vector = np.asarray(row, dtype=np.float32)
-    except (TypeError, ValueError):
-        vector = np.zeros(0, dtype=np.float32)
-    if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all() or not vector.any():
-        raise S3DError(
-            f"{path} has no vector for {key!r}", why="a row of finite numbers is needed, not all 0", fix="make it again"
-        )
-    return vector
+def picture_key(picture: Picture) -> str:
+    """Of a picture's size and pixels; the same for a tensor and an array."""
+    pixels = np.ascontiguousarray(picture.cpu().numpy() if isinstance(picture, Tensor) else picture)
+    return hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).hexdigest()
+
+
+def _matrix(rows: np.ndarray) -> np.ndarray:
+    if rows.ndim != 2 or rows.dtype.kind != "f":
+        raise ValueError("vectors are rows of floating-point numbers")
+    return rows
