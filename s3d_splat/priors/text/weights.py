@@ -106,7 +106,7 @@ def check_tensors(path: Path) -> None:
 def _downloaded(open_clip: Any, options: TextOptions, source: Mapping[str, Any]) -> Path:
     weights = f"{options.clip_pretrained} of {options.clip_model}"
     try:
-        return Path(open_clip.download_pretrained(source))
+        return _cached(open_clip, source) or Path(open_clip.download_pretrained(source))
     except Exception as error:  # open_clip hands on whatever the network, the hub or the disk raise
         hub = source.get("hf_hub", "").rpartition("/")[0]
         place = f"https://huggingface.co/{hub} (open_clip_model.safetensors)" if hub else source.get("url", "")
@@ -115,6 +115,16 @@ def _downloaded(open_clip: Any, options: TextOptions, source: Mapping[str, Any])
             why="an encoder is nothing without its weights",
             fix=f"fetch them from {place} on a machine with a network, and name the file with --clip-weights",
         ) from error
+
+
+def _cached(open_clip: Any, source: Mapping[str, Any]) -> Path | None:
+    """What an earlier run has downloaded; the hub's own look asks the network first, and without one waits for a minute."""
+    from huggingface_hub import try_to_load_from_cache
+
+    repository, _, file = source.get("hf_hub", "").rpartition("/")
+    names = [file] if file else [open_clip.constants.HF_SAFE_WEIGHTS_NAME, open_clip.constants.HF_WEIGHTS_NAME]
+    found = [try_to_load_from_cache(repository, name) for name in names] if repository else []
+    return next((Path(path) for path in found if isinstance(path, str)), None)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from s3d_splat.priors.text.preparation import Preparation
 from tests.priors.text.tiny import TINY, pictures
 
 open_clip = pytest.importorskip("open_clip")
+huggingface_hub = pytest.importorskip("huggingface_hub")
 PICTURES = list(pictures())
 NAMED = "laion2b_s34b_b88k of ViT-B-16"
 
@@ -35,7 +37,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TextOptions:
         raise OSError("no network here")
 
     monkeypatch.setattr(open_clip.pretrained, "hf_hub_download", offline)
-    for name in ("ViT-B-16", "ViT-L-14"):
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    for name in ("ViT-B-16", "ViT-L-14", "ViT-B-16-SigLIP2"):
         monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, name, TINY)
     torch.manual_seed(1)
     torch.save(open_clip.create_model("ViT-B-16").state_dict(), tmp_path / "weights.pt")
@@ -106,14 +109,24 @@ def test_what_is_downloaded_is_what_a_file_holds(tiny: TextOptions, monkeypatch:
     assert OpenClipEncoder.load(replace(tiny, clip_weights=None)).name == OpenClipEncoder.load(tiny).name
 
 
-def test_pictures_are_prepared_as_the_weights_want(tiny: TextOptions) -> None:
-    """LAION trained ViT-L-14 with a mean of 0.5, OpenAI with its own, and other units in its layers."""
+def test_what_was_downloaded_before_needs_no_network(tiny: TextOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = {("laion/CLIP-ViT-B-16-laion2B-s34B-b88K", "open_clip_pytorch_model.bin"): str(tiny.clip_weights)}
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *key: cached.get(key))
+    assert OpenClipEncoder.load(replace(tiny, clip_weights=None)).name == OpenClipEncoder.load(tiny).name
+
+
+def test_pictures_are_prepared_as_the_weights_want(tiny: TextOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LAION trained ViT-L-14 with a mean of 0.5, OpenAI with its own, and other units in its layers; SigLIP squashes."""
     laion = OpenClipEncoder.load(replace(tiny, clip_model="ViT-L-14", clip_pretrained="laion2b_s32b_b82k"))
     openai = OpenClipEncoder.load(replace(tiny, clip_model="ViT-L-14", clip_pretrained="openai"))
     assert laion._model.visual.preprocess_cfg["mean"] == (0.5, 0.5, 0.5)
     assert openai._model.visual.preprocess_cfg["mean"] == open_clip.OPENAI_DATASET_MEAN
     assert "QuickGELU" in str(openai._model)
     assert "QuickGELU" not in str(laion._model)
+    simple = open_clip.get_tokenizer("ViT-B-16")
+    monkeypatch.setattr(open_clip, "get_tokenizer", lambda _: simple)
+    siglip = OpenClipEncoder.load(replace(tiny, clip_model="ViT-B-16-SigLIP2", clip_pretrained="webli"))
+    assert siglip._model.visual.preprocess_cfg["resize_mode"] == "squash"
 
 
 def test_a_model_without_weights_of_its_own_takes_a_file(
@@ -150,6 +163,7 @@ class Trap:
         return pytest.fail, ("an object was unpickled",)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_objects_are_never_unpickled(tiny: TextOptions) -> None:
     torch.save({"state_dict": Trap()}, tiny.clip_weights)
     with pytest.raises(S3DError, match=r"weights.pt cannot be read as weights.*\n.*never objects"):
@@ -206,7 +220,7 @@ def test_a_missing_tokenizer_says_how_to_get_it(tiny: TextOptions, monkeypatch: 
 
 
 def test_a_missing_package_says_what_to_install(tiny: TextOptions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "open_clip", None)
+    monkeypatch.setitem(sys.modules, "open_clip", None)
     with pytest.raises(S3DError, match="the package open_clip is not installed") as caught:
         OpenClipEncoder.load(tiny)
     assert 's3d-splat[open-clip]"' in caught.value.fix

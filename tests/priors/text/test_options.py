@@ -18,9 +18,6 @@ def test_a_command_line_fills_them() -> None:
     )
 
 
-def test_neither_options_nor_registry_need_open_clip() -> None:
-    code = (
-        "import sys, s3d_splat.priors.text.options as o; assert 'torch' not in sys.modules\n"
-        "import s3d_splat.priors.text.registry; assert 'open_clip' not in sys.modules"
-    )
+def test_they_need_no_torch() -> None:
+    code = "import sys, s3d_splat.priors.text.options; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
