@@ -35,6 +35,8 @@ class InstanceEmbeddings:
     vector: Float[np.ndarray, "k d"]  # unit length; 0 where no view shows the object well enough
     spread: Float[np.ndarray, " k"]  # 1 - mean cosine of its crops with its vector: 0 = they all agree; 1 without a crop
     crops: tuple[CropOfObject, ...]
+    frames: tuple[str, ...]  # file_path of the v views that were looked at
+    pixels: Int[np.ndarray, "v k"]  # of each object in each of them
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,11 @@ class CropOfObject:
     box: tuple[int, int, int, int]  # left, top, right, bottom; pixels, right and bottom exclusive
     background: bool  # was it left in the picture?
     weight: float  # 0..1 within the object
+
+
+@dataclass(frozen=True)
+class Viewpoints:
+    """Where the scene was seen from: "left of" and "behind" mean something only to who looks."""
+
+    T_world_camera: Float[np.ndarray, "v 4 4"]  # OpenCV axes; the scene's world, not the upright frame
+    shown: Bool[np.ndarray, "v k"]  # does the view show enough of the object in row i of the `ObjectTable`?
