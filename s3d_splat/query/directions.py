@@ -60,11 +60,11 @@ _Seen = tuple[np.ndarray, np.ndarray]
 _Measure = Callable[[_Seen, _Seen, np.ndarray], np.ndarray]
 
 
-def _leftness(a: _Seen, b: _Seen, size: Float[np.ndarray, " m"]) -> Float[np.ndarray, "v m"]:
+def _leftness(a: _Seen, b: _Seen, size: Float[np.ndarray, " m"]) -> Float[np.ndarray, "*v m"]:
     return (np.arctan2(*b) - np.arctan2(*a)) / _SURE
 
 
-def _frontness(a: _Seen, b: _Seen, size: Float[np.ndarray, " m"]) -> Float[np.ndarray, "v m"]:
+def _frontness(a: _Seen, b: _Seen, size: Float[np.ndarray, " m"]) -> Float[np.ndarray, "*v m"]:
     return np.clip((b[1] - a[1]) / _SURE_DEPTH, -1, 1) * np.clip(1.5 - np.abs(b[0] - a[0]) / (size + _ASIDE), 0, 1)
 
 

@@ -20,6 +20,6 @@ class QueryOptions:
     # A hit surpasses its nearest negative by at least this share of what the best hit does; 1 keeps the best only.
     margin: float = 0.5
     # Least agreement of an object's measured colour with a colour that the question names.
-    least_colour: float = 0.2
+    least_colour: float = 0.3
     # Least score of a relation ("on the table") for it to hold.
     least_relation: float = 0.5

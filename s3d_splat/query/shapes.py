@@ -13,7 +13,8 @@ from s3d_splat.query.values import ObjectTable
 from s3d_splat.query.words import SuperlativeKind
 
 _EXACT_GAP = 3.0  # metres; from here on the gap of two spheres is near enough
-_ANGLES = np.deg2rad(np.arange(0, 90, 3))
+_TURNS = np.deg2rad(np.arange(0, 90, 5))
+_FINE_TURNS = np.deg2rad(np.arange(-5, 5.1, 0.5))
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,10 @@ class Shapes:
     """The points of k objects one after the other, and a sphere around those of each (metres, z up)."""
 
     xyz: Float[np.ndarray, "n 3"]
-    start: Int[np.ndarray, " k+1"]  # object i has the points start[i]..start[i+1]-1
     box: Float[np.ndarray, "k 2 3"]
     centre: Float[np.ndarray, "k 3"]
     radius: Float[np.ndarray, " k"]
+    start: Int[np.ndarray, " k+1"]  # object i has the points start[i]..start[i+1]-1
 
     def points(self, i: int) -> Float[np.ndarray, "_ 3"]:
         """The points of object i."""
@@ -61,7 +62,7 @@ def shapes_of(objects: ObjectTable) -> Shapes:
     xyz = np.concatenate(points) if points else np.zeros((0, 3))
     away = np.linalg.norm(xyz - np.repeat(objects.centre, counts, axis=0), axis=1)
     radius = np.maximum.reduceat(away, start[:-1]) if points else np.zeros(0)
-    return Shapes(xyz, start, objects.box, objects.centre, radius)
+    return Shapes(xyz, objects.box, objects.centre, radius, start)
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,17 @@ class UprightBox:
 
 
 def upright_box(xyz: Float[np.ndarray, "n 3"], lowest: float, highest: float) -> UprightBox:
-    """The upright box of least footprint, among turns by 3°, around the points from lowest to highest (metres)."""
-    turns = np.stack(
-        [np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], -1), np.stack([-np.sin(_ANGLES), np.cos(_ANGLES)], -1)], 1
-    )
-    along = np.einsum("nd,tad->tan", xyz[:, :2], turns)
-    low, high = along.min(axis=2), along.max(axis=2)
-    best = int(np.argmin(np.prod(high - low + 0.01, axis=1)))
-    return UprightBox(turns[best], np.append(low[best], lowest), np.append(high[best], highest))
+    """The upright box of least footprint, among turns by half a degree, around points from lowest to highest (metres)."""
+    best = 0.0
+    for angles in (_TURNS, _FINE_TURNS):
+        turned = best + angles
+        cos, sin = np.cos(turned), np.sin(turned)
+        axes = np.stack([np.stack([cos, sin], axis=-1), np.stack([-sin, cos], axis=-1)], axis=1)
+        along = (axes.reshape(-1, 2) @ xyz[:, :2].T).reshape(len(turned), 2, -1)
+        low, high = along.min(axis=2), along.max(axis=2)
+        i = int(np.argmin(np.prod(high - low + 0.01, axis=1)))
+        best = float(turned[i])
+    return UprightBox(axes[i], np.append(low[i], lowest), np.append(high[i], highest))
 
 
 def box_of(shapes: Shapes, i: int) -> UprightBox:

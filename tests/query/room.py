@@ -10,17 +10,18 @@ import torch
 
 from s3d_splat.query.values import InstanceEmbeddings, ObjectTable, Viewpoints
 
-WORDS = (
+_SENTENCE = (
     "object things stuff texture floor wall window door picture table mug book bag chair sofa ball crate toy lamp "
     "red green blue yellow white grey brown black"
-).split()
+)
+WORDS = _SENTENCE.split()
 
 Boxes = Sequence[tuple[tuple[float, ...], tuple[float, ...]]]
 
 
 def surface(low: Sequence[float], high: Sequence[float], spacing: float = 0.05) -> np.ndarray:
     """Points on a grid over the faces of a box (metres)."""
-    sides = [np.linspace(a, b, max(int(round((b - a) / spacing)), 1) + 1) for a, b in zip(low, high, strict=True)]
+    sides = [np.linspace(a, b, max(round((b - a) / spacing), 1) + 1) for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 3)
     return grid[((grid == np.asarray(low)) | (grid == np.asarray(high))).any(axis=1)]
 
@@ -56,7 +57,10 @@ _OBJECTS: tuple[tuple[str, str, tuple[float, float, float], Boxes], ...] = (
         "table",
         "table",
         (0.5, 0.33, 0.2),
-        [((2, 1.5, 0.7), (3.2, 2.3, 0.75)), *[((x, y, 0), (x + 0.05, y + 0.05, 0.7)) for x in (2, 3.15) for y in (1.5, 2.25)]],
+        [
+            ((2, 1.5, 0.7), (3.2, 2.3, 0.75)),
+            *[((x, y, 0), (x + 0.05, y + 0.05, 0.7)) for x in (2, 3.15) for y in (1.5, 2.25)],
+        ],
     ),
     ("blue mug", "mug blue", (0.1, 0.2, 0.8), [((2.9, 1.6, 0.75), (2.98, 1.68, 0.85))]),
     ("book", "book", (0.8, 0.1, 0.1), [((2.2, 1.8, 0.75), (2.45, 2.0, 0.78))]),
@@ -86,8 +90,8 @@ def embeddings() -> InstanceEmbeddings:
     """What each object is, and a little of "object", as everything has."""
     vectors = np.stack([vector_of(f"{words} ", 0.3 if words else 0.0) for _, words, _, _ in _OBJECTS])
     ids = np.arange(1, len(_OBJECTS) + 1)
-    zeros = np.zeros(len(ids))
-    return InstanceEmbeddings("words", ids, vectors, zeros, (), frames=zeros.astype(int), pixels=zeros.astype(int))
+    nothing = np.zeros((0, len(ids)), dtype=np.int64)
+    return InstanceEmbeddings("words", ids, vectors, np.zeros(len(ids)), crops=(), frames=(), pixels=nothing)
 
 
 def vector_of(text: str, objectness: float = 0.0) -> np.ndarray:
