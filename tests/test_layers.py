@@ -28,9 +28,10 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "editing export report query",
         "config",
         "pipeline prepare",
+        "pipeline_query",
         "viewer bench",
         "cli_evaluate",
-        "cli_bench",
+        "cli_bench cli_query",
         "nerfstudio_plugin cli",
     )
 )

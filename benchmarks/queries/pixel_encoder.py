@@ -46,7 +46,9 @@ class PixelEncoder:
 
     name = "pixels and words"
 
-    def __init__(self, pictures: Sequence[UInt8[np.ndarray, "h w 3"]], words: Sequence[frozenset[str]], seed: int = 0) -> None:
+    def __init__(
+        self, pictures: Sequence[UInt8[np.ndarray, "h w 3"]], words: Sequence[frozenset[str]], seed: int = 0
+    ) -> None:
         """Learns the words of shapes and classes from pictures that each of them fits."""
         self._words = sorted(frozenset().union(*words) - set(COLOURS))
         column = {word: i for i, word in enumerate(self._words)}

@@ -15,7 +15,7 @@ _EDGE = 1e-6  # of opacities 0 and 1, whose logits no viewer could read
 
 
 def write_gaussian_ply(path: Path, gaussians: Gaussians) -> None:
-    """Write splats with one colour each: x y z, nx ny nz (0), f_dc_0..2, opacity (logit), scale_0..2 (log), rot_0..3 (wxyz)."""
+    """Write x y z, nx ny nz (0), f_dc_0..2 (one colour), opacity (logit), scale_0..2 (log) and rot_0..3 (wxyz)."""
     from plyfile import PlyData, PlyElement
 
     opacity = gaussians.opacities.detach().double().clamp(_EDGE, 1 - _EDGE)

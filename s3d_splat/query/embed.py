@@ -33,40 +33,35 @@ def embed_objects(
     ids: Int[np.ndarray, " k"],
     encoder: TextEncoder,
     options: PictureOptions,
+    known: InstanceEmbeddings | None = None,
     observe: Callable[[float], None] = lambda share: None,
 ) -> InstanceEmbeddings:
     """The vectors of the objects `ids` (ascending, the columns of `seen`), with the crops that they come from.
 
-    `observe` is told the share of crops that are done, 0..1.
+    Objects that are `known` keep their vectors and crops. `observe` is told the share of crops that are done, 0..1.
+
+    Raises:
+        ValueError: what is known comes from another encoder.
     """
-    chosen = best_views(seen, options.views)
-    records: list[CropOfObject] = []
-    vectors: list[Float[torch.Tensor, "n d"]] = []
-    waiting: list[torch.Tensor] = []
-    expected = max(sum(len(own) for own in chosen) * len(_styles(options)), 1)
-
-    def encode() -> None:
-        if waiting:
-            vectors.append(encoder.encode_pictures(waiting))
-            waiting.clear()
-            observe(len(records) / expected)
-
-    for record, picture in _crops(views, ids, chosen, _styles(options)):
-        records.append(record)
-        waiting.append(torch.from_numpy(picture))
-        if len(waiting) == _AT_ONCE:
-            encode()
-    encode()
-    encoded = torch.cat(vectors).double().numpy() if vectors else np.zeros((0, encoder.dimension))
+    if known is not None and known.encoder != encoder.name:
+        raise ValueError(f"vectors of {known.encoder} beside those of {encoder.name}")
+    place = {} if known is None else {int(id): row for row, id in enumerate(known.id)}
+    chosen = [[] if int(id) in place else own for id, own in zip(ids, best_views(seen, options.views), strict=True)]
+    records, encoded = _encoded(views, ids, chosen, encoder, _styles(options), observe)
     owner = np.searchsorted(ids, np.array([record.id for record in records], dtype=np.int64))
     weight = np.array([record.weight for record in records])
-    middle = np.zeros((len(ids), encoder.dimension))
-    spread = np.ones(len(ids))
-    for i in np.unique(owner):
-        own = np.flatnonzero(owner == i)
-        middle[i] = spherical_median(encoded[own], weight[own])
-        spread[i] = 1 - np.average(encoded[own] @ middle[i], weights=weight[own])
-    return InstanceEmbeddings(encoder.name, ids, middle, spread, tuple(records))
+    vector, spread = np.zeros((len(ids), encoder.dimension)), np.ones(len(ids))
+    for row, id in enumerate(ids.tolist()):
+        own = np.flatnonzero(owner == row)
+        if known is not None and id in place:
+            vector[row], spread[row] = known.vector[place[id]], known.spread[place[id]]
+        elif len(own):
+            vector[row] = spherical_median(encoded[own], weight[own])
+            spread[row] = 1 - np.average(encoded[own] @ vector[row], weights=weight[own])
+    kept = set(ids.tolist()) & set(place)
+    old = tuple(crop for crop in known.crops if crop.id in kept) if known is not None else ()
+    frames = tuple(view.frame for view in views)
+    return InstanceEmbeddings(encoder.name, ids, vector, spread, (*old, *records), frames, seen.pixels)
 
 
 def spherical_median(vectors: Float[np.ndarray, "n d"], weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " d"]:
@@ -81,24 +76,32 @@ def spherical_median(vectors: Float[np.ndarray, "n d"], weights: Float[np.ndarra
     return middle
 
 
-def joined_embeddings(old: InstanceEmbeddings, new: InstanceEmbeddings, ids: Int[np.ndarray, " k"]) -> InstanceEmbeddings:
-    """Those of `ids` (ascending): the new ones where there are, else the old ones.
+def _encoded(
+    views: Sequence[View],
+    ids: Int[np.ndarray, " k"],
+    chosen: Sequence[Sequence[tuple[int, float]]],
+    encoder: TextEncoder,
+    styles: Sequence[CropStyle],
+    observe: Callable[[float], None],
+) -> tuple[list[CropOfObject], Float[np.ndarray, "n d"]]:
+    """The crops of the chosen views and their vectors; few pictures are in memory at a time."""
+    records: list[CropOfObject] = []
+    vectors: list[Float[torch.Tensor, "n d"]] = []
+    waiting: list[torch.Tensor] = []
+    expected = max(sum(len(own) for own in chosen) * len(styles), 1)
 
-    Raises:
-        ValueError: the two come from different encoders, or an id is in neither.
-    """
-    if old.encoder != new.encoder:
-        raise ValueError(f"vectors of {old.encoder} beside those of {new.encoder}")
-    source = {int(id): (old, i) for i, id in enumerate(old.id)} | {int(id): (new, i) for i, id in enumerate(new.id)}
-    missing = [id for id in ids.tolist() if id not in source]
-    if missing:
-        raise ValueError(f"no vector of instance {missing[0]}")
-    rows = [source[id] for id in ids.tolist()]
-    fresh = set(new.id.tolist())
-    kept = set(ids.tolist())
-    crops = (*(c for c in old.crops if c.id in kept - fresh), *(c for c in new.crops if c.id in kept))
-    vector = np.array([side.vector[i] for side, i in rows]).reshape(len(rows), new.vector.shape[1])
-    return InstanceEmbeddings(new.encoder, ids, vector, np.array([side.spread[i] for side, i in rows], dtype=float), crops)
+    def encode() -> None:
+        vectors.append(encoder.encode_pictures(waiting))
+        waiting.clear()
+        observe(len(records) / expected)
+
+    for record, picture in _crops(views, ids, chosen, styles):
+        records.append(record)
+        waiting.append(torch.from_numpy(picture))
+        if len(waiting) == _AT_ONCE:
+            encode()
+    encode()
+    return records, torch.cat(vectors).double().numpy()
 
 
 def _styles(options: PictureOptions) -> list[CropStyle]:

@@ -82,6 +82,7 @@ def most_frequent_colour(colours: Float[np.ndarray, "n 3"], weights: Float[np.nd
 
     A mean of all would give a red ball with white stripes a colour that it has nowhere.
     """
+    weights = weights if weights.any() else np.ones(len(colours))
     cells = (colours * 4.999).astype(int) @ np.array([25, 5, 1])
     heaviest = np.bincount(cells, weights=weights).argmax()
     middle = np.average(colours[cells == heaviest], axis=0, weights=np.maximum(weights[cells == heaviest], 1e-12))

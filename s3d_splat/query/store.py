@@ -19,6 +19,7 @@ from s3d_splat.types import InstanceSet
 
 _ARRAYS = (
     *("format_version", "encoder", "options", "field", "id", "print", "vector", "spread"),
+    *("frames", "pixels"),
     *("crop_id", "crop_frame", "crop_box", "crop_background", "crop_weight"),
 )
 _FORMAT = 1
@@ -39,6 +40,8 @@ def write_embeddings(
         print=np.array([prints[id] for id in embeddings.id.tolist()], dtype=str),
         vector=embeddings.vector.astype(np.float32),
         spread=embeddings.spread.astype(np.float32),
+        frames=np.array(embeddings.frames, dtype=str),
+        pixels=embeddings.pixels.astype(np.int32),
         crop_id=np.array([crop.id for crop in crops], dtype=np.int32),
         crop_frame=np.array([crop.frame for crop in crops], dtype=str),
         crop_box=np.array([crop.box for crop in crops], dtype=np.int32).reshape(-1, 4),
@@ -68,7 +71,11 @@ def read_embeddings(
             why="vectors of two encoders cannot be compared",
             fix="ask with the first, or give --again, which makes the vectors anew",
         )
-    if int(arrays["format_version"]) != _FORMAT or str(arrays["field"]) != field or str(arrays["options"]) != _words(options):
+    if (
+        int(arrays["format_version"]) != _FORMAT
+        or str(arrays["field"]) != field
+        or str(arrays["options"]) != _words(options)
+    ):
         return None
     ids, vectors, spread = arrays["id"].astype(np.int64), arrays["vector"], arrays["spread"]
     if not (vectors.ndim == 2 and len(ids) == len(vectors) == len(spread) == len(arrays["print"])):
@@ -80,6 +87,8 @@ def read_embeddings(
         vector=vectors[kept].astype(np.float64),
         spread=spread[kept].astype(np.float64),
         crops=tuple(crop for crop in _crops(arrays) if crop.id in set(ids[kept].tolist())),
+        frames=tuple(arrays["frames"].tolist()),
+        pixels=arrays["pixels"].astype(np.int64)[:, kept],
     )
 
 
@@ -89,9 +98,7 @@ def fingerprints(instances: InstanceSet) -> dict[int, str]:
     order = np.argsort(owner, kind="stable")
     ids = np.sort(instances.instance_id.cpu().numpy()).astype(np.int64)
     starts, ends = (np.searchsorted(owner[order], ids, side=side) for side in ("left", "right"))
-    return {
-        int(id): _digest(order[start:end].astype(np.int64)) for id, start, end in zip(ids, starts, ends, strict=True)
-    }
+    return {int(id): _digest(order[start:end].astype(np.int64)) for id, start, end in zip(ids, starts, ends, strict=True)}
 
 
 def _crops(arrays: dict[str, Any]) -> list[CropOfObject]:

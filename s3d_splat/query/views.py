@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from s3d_splat.types import Camera
 
 _SIDE = 64  # pixels; an object that covers the square of it is large enough, for encoders see 224 pixels of blur otherwise
-_LEAST_PIXELS = 36  # an object that covers fewer is not seen
+LEAST_PIXELS = 36
+"""An object that covers fewer pixels of a view is not seen there."""
 _APART = np.cos(np.deg2rad(12.0))  # views of an object from nearer directions than this show the same
 
 
@@ -39,7 +40,7 @@ class SeenObjects:
     @property
     def shown(self) -> Bool[np.ndarray, "v k"]:
         """Whether a view shows an object at all."""
-        return self.pixels >= _LEAST_PIXELS
+        return self.pixels >= LEAST_PIXELS
 
 
 def look_at_objects(
@@ -49,14 +50,15 @@ def look_at_objects(
 
     Only one view is in memory at a time.
     """
-    counts = np.array([len(own) for own in points])
+    counts = np.array([len(own) for own in points], dtype=np.int64)
     owner = np.repeat(np.arange(len(ids)), counts)
     together = np.concatenate([np.zeros((0, 3)), *points])
     centres = np.stack([own.mean(axis=0) if len(own) else np.zeros(3) for own in points]) if len(ids) else np.zeros((0, 3))
     rows = [_one_look(look(), ids, together, owner, counts, centres) for look in looks]
-    empty: list[np.ndarray] = [np.zeros((0, len(ids)), np.int64), *(np.zeros((0, len(ids))) for _ in range(3))]
-    empty.append(np.zeros((0, len(ids), 3)))
-    return SeenObjects(*(np.stack(column) if rows else none for column, none in zip(zip(*rows) if rows else empty, empty)))
+    if rows:
+        return SeenObjects(*(np.stack(column) for column in zip(*rows, strict=True)))
+    none = np.zeros((0, len(ids)))
+    return SeenObjects(none.astype(np.int64), none, none, none, np.zeros((0, len(ids), 3)))
 
 
 def view_scores(seen: SeenObjects) -> Float[np.ndarray, "v k"]:
@@ -68,7 +70,7 @@ def view_scores(seen: SeenObjects) -> Float[np.ndarray, "v k"]:
 
 
 def best_views(seen: SeenObjects, count: int) -> list[list[tuple[int, float]]]:
-    """For each object at most `count` views with their scores, the best first; scores under a fifth of the best do not count.
+    """For each object at most `count` views with their scores, the best first; under a fifth of the best they do not count.
 
     A view from nearly the direction of a better one is taken only where no other is left.
     """
