@@ -36,6 +36,7 @@ COLOURS: Mapping[str, tuple[int, int, int]] = {  # 0..255, as things of these co
     "grey": (130, 130, 130),
     "white": (225, 220, 210),
 }
+_COLOUR = 0.6  # how long a picture's part along the colours is; that along shapes and classes is 1
 _UNKNOWN = 64  # axes that words share which no picture shows
 _EVERYTHING = frozenset({"object", "objects", "thing", "things", "stuff", "texture", "something"})
 _FILLERS = frozenset({"a", "an", "the", "of", "photo", "picture_of", "in", "room", "this", "is", "close-up", "some"})
@@ -66,7 +67,8 @@ class PixelEncoder:
         arrays = [picture.numpy() for picture in pictures]
         shown = np.stack([of_class[:, -1] for of_class in self._trees.predict_proba(_looks(arrays))], axis=1)
         colours = np.stack([_colours(array) for array in arrays])
-        vectors = np.concatenate((colours, shown, np.zeros((len(arrays), _UNKNOWN))), axis=1)
+        # What trees are not sure of they give little to every word: what counts is which words get most of it.
+        vectors = np.concatenate((_COLOUR * _unit(colours), _unit(shown), np.zeros((len(arrays), _UNKNOWN))), axis=1)
         return torch.from_numpy(_unit(vectors)).float()
 
     def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
