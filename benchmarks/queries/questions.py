@@ -1,7 +1,7 @@
 """Questions about built-in rooms and what they mean, by the names that the rooms' makers gave to objects.
 
-The rooms of all seeds hold the same objects, in other places and partly in other colours. What is nearest, highest or largest
-was read from the truth points of each room.
+The rooms of all seeds hold the same objects, in other places and partly in other colours. What is nearest, highest or
+largest was read from the truth points of each room.
 """
 
 from __future__ import annotations

@@ -63,8 +63,9 @@ def overlaps(found: SearchableRun) -> tuple[Mapping[int, Float[np.ndarray, " t"]
     ours = found.objects.id.tolist()
     both = np.zeros((max(ours) + 1, max(true) + 1), dtype=np.int64)
     for frame in (frame for frame in found.run.scene.frames if frame.split == "test"):
-        image = render_panoptic(decode(found.run.field, frame.camera), child, found.instances, found.run.rasterizer, frame.camera)
-        truth = read_counts(root / f"{frame_name(frame.file_path)}.png", "instance ids", where=str(root)).astype(np.int64)
+        gaussians = decode(found.run.field, frame.camera)
+        image = render_panoptic(gaussians, child, found.instances, found.run.rasterizer, frame.camera)
+        truth = read_counts(root / f"{frame_name(frame.file_path)}.png", "instances", where=str(root)).astype(np.int64)
         np.add.at(both, (image.instances.cpu().numpy().ravel(), truth.ravel()), 1)
     union = both.sum(axis=1)[:, None] + both.sum(axis=0)[None] - both
     iou = both / np.maximum(union, 1)

@@ -46,7 +46,8 @@ def _lessons(folder: Path) -> Iterator[tuple[np.ndarray, frozenset[str]]]:
     words = {entry.id: words_of(entry) for entry in scene.instances}
     for frame in scene.frames:
         image = load_observation(frame).image.numpy()
-        truth = read_counts(folder / "truth" / "instances" / f"{frame_name(frame.file_path)}.png", "instance ids", where=str(folder)).astype(np.int64)
+        path = folder / "truth" / "instances" / f"{frame_name(frame.file_path)}.png"
+        truth = read_counts(path, "instances", where=str(folder)).astype(np.int64)
         for id, pixels in zip(*np.unique(truth, return_counts=True), strict=True):
             if int(id) in words and pixels >= _LEAST_PIXELS:
                 for _, _, picture in crops_of(image, truth == id, _STYLES):

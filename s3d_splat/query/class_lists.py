@@ -36,10 +36,8 @@ def class_list(source: str, known: Sequence[ClassInfo]) -> tuple[ClassInfo, ...]
         S3DError: no such file or list, an empty one, a name or an id twice, or a name that is none.
     """
     lists = {f"scannet{size}": ids for size, ids in TEXT_QUERY_CLASSES.items()}
-    if source in lists:
-        entries = [_Entry(NAMES[id], id) for id in lists[source]]
-    else:
-        entries = _from_file(Path(source), tuple(lists))
+    of_scannet = [_Entry(NAMES[id], id) for id in lists.get(source, ())]
+    entries = of_scannet or _from_file(Path(source), tuple(lists))
     names = [entry.name for entry in entries]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not names or twice:

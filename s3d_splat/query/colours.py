@@ -29,6 +29,7 @@ _REGIONS: dict[str, str] = {
     "beige": "f5f5dc d2b48c e8d8b8 c8b898 ddc8a0 b8a488 f0e0c8",
 }
 _KINDS: dict[str, tuple[str, ...]] = {"green": ("turquoise",), "blue": ("turquoise",)}  # colours that people call so, too
+_KIND = 0.02  # how much farther away such a colour counts for
 _LIGHTNESS = 0.5  # weight of lightness beside hue and chroma: light shades colours
 _TOLERANCE = 0.035  # how much farther than the nearest name's a name's region may be at an agreement of exp(-1/2)
 _TO_LMS = np.array(
@@ -65,8 +66,8 @@ def agreement(colours: Float[np.ndarray, "k 3"], names: Sequence[str]) -> Float[
     measured = _weighted(oklab(colours))
     distance = {name: _distance(measured, region) for name, region in _PROTOTYPES.items()}
     nearest = np.min(list(distance.values()), axis=0)
-    asked = [kind for name in names for kind in (name, *_KINDS.get(name, ()))]
-    excess = np.min([distance[name] for name in asked], axis=0) - nearest
+    asked = [distance[name] for name in names] + [distance[kind] + _KIND for name in names for kind in _KINDS.get(name, ())]
+    excess = np.min(asked, axis=0) - nearest
     return np.exp(-0.5 * (excess / _TOLERANCE) ** 2)
 
 

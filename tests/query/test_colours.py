@@ -85,3 +85,13 @@ def test_several_names_agree_as_well_as_the_best() -> None:
 def test_every_colour_word_has_a_region() -> None:
     for names in COLOURS.values():
         assert agreement(np.full((1, 3), 0.5), names).shape == (1,)
+
+
+def test_turquoise_is_a_kind_of_green_and_of_blue() -> None:
+    """Exactly turquoise: 0.02 farther away for the two, exp(-(0.02 / 0.035)^2 / 2); for others it is not."""
+    colour = np.array([[0x30, 0x60, 0x5F]]) / 255
+    expected = np.exp(-0.5 * (0.02 / 0.035) ** 2)
+    assert agreement(colour, ("turquoise",)).tolist() == [1]
+    assert agreement(colour, ("green",)) == pytest.approx([expected])
+    assert agreement(colour, ("blue",)) == pytest.approx([expected])
+    assert agreement(colour, ("red",)) < 0.01
