@@ -94,6 +94,30 @@ def open_searchable(
     return SearchableRun(run, instances, gaussians, objects, embeddings, viewpoints, model)
 
 
+class LateSearch:
+    """A run to be asked while a program is open that has other things to do: it is opened with the first question.
+
+    Run and encoder are kept then, the encoder even if the run could not be opened.
+    """
+
+    def __init__(self, encoder: TextOptions, pictures: PictureOptions) -> None:
+        """As `open_searchable` takes them; nothing is loaded."""
+        self._options, self._pictures = encoder, pictures
+        self._encoder: TextEncoder | None = None
+        self._run: SearchableRun | None = None
+
+    def open(self, run_folder: Path) -> SearchableRun:
+        """The run, as it was when it was opened first; it is not read again. Raises S3DError, see `open_searchable`."""
+        if self._run is None:
+            self._run = open_searchable(run_folder, self._loaded, self._pictures)
+        return self._run
+
+    def _loaded(self) -> TextEncoder:
+        if self._encoder is None:
+            self._encoder = make_text_encoder(self._options)
+        return self._encoder
+
+
 def query(
     run_folder: Path,
     texts: Sequence[str],
@@ -125,7 +149,10 @@ def answer_in_files(
     low = f"the best hit has a score of {answer.hits[0].score:.2f}, under the threshold" if answer.hits else answer.note
     note = "" if hits else low
     report = {"text": text, "understood": answer.understood, "note": note, "hits": hits, "out": str(folder)}
-    if hits:
+    if not hits:
+        for name in ("picture.png", "masks.json", "instance.ply"):  # of an earlier answer
+            (folder / name).unlink(missing_ok=True)
+    else:
         ids = [hit["id"] for hit in hits]
         _write_picture(found, ids, folder / "picture.png")
         write_json(folder / "masks.json", _masks(found, ids))
