@@ -66,10 +66,10 @@ def candidates(
     return known & (excess > 0) & (excess >= options.margin * best)
 
 
-def best_labels(
+def label_scores(
     vectors: Float[np.ndarray, "k d"], labels: Float[np.ndarray, "c d"], shared: float = 0.25
-) -> tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]:
-    """The label nearest to each object, and its cosine; (-1, 0) where the object's vector is 0.
+) -> Float[np.ndarray, "k c"]:
+    """How well each label fits each object, to be compared within an object; 0 where an object's vector is 0.
 
     All pictures of a scene lie near each other and, as it happens, nearer to some words than to others, whatever they show
     (the modality gap of Liang et al. 2022): a `shared` part of the objects' mean vector is taken from each first.
@@ -77,10 +77,17 @@ def best_labels(
     Args:
         vectors: `InstanceEmbeddings.vector`.
         labels: unit vectors of the labels, such as `text_vectors` gives.
-        shared: 0..1; 0 compares plain cosines.
+        shared: 0..1; 0 gives plain cosines.
     """
     known = np.linalg.norm(vectors, axis=1) > 0
-    own = vectors - shared * vectors[known].mean(axis=0) if known.any() else vectors
-    best = (own @ labels.T).argmax(axis=1)
-    cosine = np.einsum("kd,kd->k", vectors, labels[best])
-    return np.where(known, best, -1), np.where(known, cosine, 0.0)
+    mean = vectors[known].mean(axis=0) if known.any() else np.zeros(vectors.shape[1])
+    return np.where(known[:, None], (vectors - shared * mean) @ labels.T, 0.0)
+
+
+def best_labels(
+    vectors: Float[np.ndarray, "k d"], labels: Float[np.ndarray, "c d"]
+) -> tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]:
+    """The label that fits each object best (`label_scores`), and its cosine; (-1, 0) where the object's vector is 0."""
+    best = label_scores(vectors, labels).argmax(axis=1)
+    known = np.linalg.norm(vectors, axis=1) > 0
+    return np.where(known, best, -1), np.where(known, np.einsum("kd,kd->k", vectors, labels[best]), 0.0)

@@ -10,7 +10,7 @@ import torch
 
 from s3d_splat.errors import S3DError
 from s3d_splat.query.options import QueryOptions
-from s3d_splat.query.scores import best_labels, candidates, relevancy, text_vectors
+from s3d_splat.query.scores import best_labels, label_scores, candidates, relevancy, text_vectors
 
 
 def encode(texts: Sequence[str]) -> torch.Tensor:
@@ -76,3 +76,16 @@ def test_best_labels() -> None:
     index, cosine = best_labels(vectors, np.eye(2))
     np.testing.assert_array_equal(index, [1, -1, 0])
     np.testing.assert_allclose(cosine, [0.8, 0, 1])
+
+
+def test_what_all_objects_share_decides_nothing() -> None:
+    """Both objects lean towards label 0 by what they share. Vectors (1, 0) and (.8, .6), mean (.9, .3): of the second,
+    (.8 - .9 s, .6 - .3 s), label 1 is the larger part from s = 1/3 on; at s = 0 it is label 0."""
+    vectors = np.array([[1.0, 0.0], [0.8, 0.6], [0.0, 0.0]])
+    labels = np.eye(2)
+    assert label_scores(vectors, labels, 0.0) == pytest.approx(vectors)
+    assert label_scores(vectors, labels, 0.25)[1] == pytest.approx([0.8 - 0.225, 0.6 - 0.075])
+    assert label_scores(vectors, labels, 0.25)[1].argmax() == 0
+    assert label_scores(vectors, labels, 0.4)[1].argmax() == 1
+    assert label_scores(vectors, labels, 0.4)[2].tolist() == [0, 0]
+    assert label_scores(np.zeros((0, 2)), labels).shape == (0, 2)
