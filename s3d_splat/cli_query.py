@@ -87,7 +87,6 @@ def _row(hit: Mapping[str, Any]) -> dict[str, Any]:
         "id": hit["id"],
         "class": hit["class"] or "-",
         "score": f"{hit['score']:.2f}",
-        "relevancy": f"{hit['relevancy']:.2f}",
         "position (m)": _metres(hit["position"], ", "),
         "size (m)": _metres(hit["size"], " x "),
         "because": ", ".join(f"{word} {factor:.2f}" for word, factor in hit["reasons"].items()) or "-",

@@ -281,11 +281,12 @@ def _described(found: SearchableRun, hit: Hit) -> dict[str, Any]:
 
 
 def _write_picture(found: SearchableRun, ids: Sequence[int], path: Path) -> None:
-    """The view that shows most of the hits, the best one first, with all else in grey."""
-    rows = np.searchsorted(found.embeddings.id, ids)
-    shown = found.embeddings.pixels[:, rows] >= LEAST_PIXELS
-    weight = np.sqrt(found.embeddings.pixels[:, rows[0]]) * (1 + shown[:, 1:].sum(axis=1))
-    frame = next(f for f in found.run.scene.frames if f.file_path == found.embeddings.frames[int(weight.argmax())])
+    """The view that shows the best hit well and most of the others, with all else in grey."""
+    weight = {crop.frame: crop.weight for crop in found.embeddings.crops if crop.id == ids[0]}
+    others = found.embeddings.pixels[:, np.searchsorted(found.embeddings.id, ids[1:])] >= LEAST_PIXELS
+    also = dict(zip(found.embeddings.frames, others.sum(axis=1) / max(len(ids) - 1, 1), strict=True))
+    best = max(found.embeddings.frames, key=lambda name: weight.get(name, 0.0) * (1 + also[name]))
+    frame = next(frame for frame in found.run.scene.frames if frame.file_path == best)
     gaussians = decode(found.run.field, frame.camera)
     with torch.no_grad():
         colour = found.run.rasterizer.render(gaussians, frame.camera).colour.cpu()

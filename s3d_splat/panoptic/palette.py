@@ -75,7 +75,7 @@ def highlighted_picture(
     """The view in 0..1 with the chosen objects in their own colours and outlined in those of their ids, all else grey."""
     grey = colour.detach().clamp(0, 1).mean(dim=2, keepdim=True)
     chosen = torch.isin(instances, torch.tensor(list(ids), dtype=instances.dtype, device=instances.device))
-    faded = (0.35 * grey + 0.1).expand(-1, -1, 3)
+    faded = (0.5 * grey + 0.2).expand(-1, -1, 3)
     shown = torch.where(chosen[..., None], colour.detach().clamp(0, 1), faded)
     kept = torch.where(chosen, instances, 0)
     rim = _thick(_borders(kept))
