@@ -15,6 +15,7 @@ from s3d_splat.query.search import Answer
 log = logging.getLogger("s3d_splat")
 
 _SHOWN = 3  # hits that are named
+_WHERE = "The output type relevancy shows the answer."
 
 
 class QuestionPanel(ViewerElement[str]):
@@ -37,7 +38,7 @@ class QuestionPanel(ViewerElement[str]):
         gui = viser_server.gui
         self.question = gui.add_text("Question", "", hint="What to look for: the blue chair by the window")
         self.gui_handle = gui.add_button(self.name)
-        self.message = gui.add_markdown("The output *relevancy* shows the answer.")
+        self.message = gui.add_markdown(_WHERE)
 
     def install(self, viser_server: ViserServer) -> None:
         """Show the panel; called by nerfstudio's viewer."""
@@ -64,7 +65,7 @@ def _summary(answer: Answer) -> str:
         return f"Understood as: {answer.understood}\nNo hit: {answer.note}"
     best = ", ".join(f"{hit.id} ({hit.score:.2f})" for hit in answer.hits[:_SHOWN])
     more = f" and {len(answer.hits) - _SHOWN} more" if len(answer.hits) > _SHOWN else ""
-    return f"Understood as: {answer.understood}\nInstances: {best}{more}"
+    return f"Understood as: {answer.understood}\nInstances: {best}{more}\n{_WHERE}"
 
 
 def _plain(text: str) -> str:
