@@ -15,10 +15,10 @@ from nerfstudio_plugin.errors import user_errors
 from nerfstudio_plugin.model import SplatModel
 from nerfstudio_plugin.question_panel import QuestionPanel
 from nerfstudio_plugin.start_view import StartView
+from s3d_splat.ask.run import LateSearch
 from s3d_splat.errors import S3DError
 from s3d_splat.io.results import read_instances
 from s3d_splat.io.scene import frames_of
-from s3d_splat.pipeline_query import LateSearch
 from s3d_splat.query.language import parse
 from s3d_splat.query.search import Answer
 from s3d_splat.training.session import TrainingSession, open_session

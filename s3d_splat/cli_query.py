@@ -57,13 +57,14 @@ def query(
             why="scores are 0..1",
             fix="give --top 1 or more, and a threshold from 0 to 1",
         )
-    from s3d_splat import pipeline_query
+    from s3d_splat.ask.answers import query as ask
+    from s3d_splat.ask.labels import label
 
     if labels is not None:
-        found = pipeline_query.label(run, labels, encoder, pictures, options, out, again)
+        found = label(run, labels, encoder, pictures, options, out, again)
         print(json.dumps(found, allow_nan=False)) if json_output else _print_labels(found)
         return
-    answers = pipeline_query.query(run, text, encoder, pictures, options, top, threshold, out, again)
+    answers = ask(run, text, encoder, pictures, options, top, threshold, out, again)
     if json_output:
         print(json.dumps({"answers": answers}, allow_nan=False))
     else:

@@ -28,7 +28,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "editing export report query",
         "config",
         "pipeline prepare",
-        "pipeline_query",
+        "ask",
         "viewer bench",
         "cli_evaluate",
         "cli_bench cli_query",

@@ -10,11 +10,11 @@ import numpy as np
 from jaxtyping import Float
 
 from benchmarks.queries.questions import QUESTIONS, RoomQuestion
+from s3d_splat.ask.run import SearchableRun, open_searchable
 from s3d_splat.io.images import read_counts
 from s3d_splat.io.transforms import frame_name
 from s3d_splat.panoptic.render import render_panoptic
 from s3d_splat.pipeline import decode
-from s3d_splat.pipeline_query import SearchableRun, open_searchable
 from s3d_splat.priors.text.base import TextEncoder
 from s3d_splat.query.options import QueryOptions
 from s3d_splat.query.picture_options import PictureOptions

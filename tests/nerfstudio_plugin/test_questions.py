@@ -17,7 +17,7 @@ from nerfstudio.viewer.viewer_elements import ViewerElement
 from nerfstudio_plugin.cameras import to_nerfstudio
 from nerfstudio_plugin.pipeline import SplatPipeline
 from nerfstudio_plugin.question_panel import QuestionPanel
-from s3d_splat import pipeline_query
+from s3d_splat.ask import run as ask_run
 from s3d_splat.errors import S3DError
 from s3d_splat.priors.text.base import Picture
 from s3d_splat.priors.text.options import TextOptions
@@ -51,7 +51,7 @@ def encoders(monkeypatch: pytest.MonkeyPatch) -> list[TextOptions]:
         loaded.append(options)
         return Chairs()
 
-    monkeypatch.setattr(pipeline_query, "make_text_encoder", make)
+    monkeypatch.setattr(ask_run, "make_text_encoder", make)
     return loaded
 
 
@@ -130,7 +130,7 @@ def test_missing_weights_are_told_and_can_be_mended(
         raise S3DError("the weights are not here", why="an encoder needs them", fix="fetch <url>")
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline_query, "make_text_encoder", none)
+        patched.setattr(ask_run, "make_text_encoder", none)
         told = shown(opened.question_panel, "a chair")
     assert told.splitlines() == ["the weights are not here  ", "  why: an encoder needs them  ", "  fix: fetch \\<url\\>"]
     assert "the weights are not here" in caplog.text
@@ -142,8 +142,8 @@ def test_vectors_of_another_encoder_are_told_and_the_encoder_is_kept(opened: Spl
     assert folder is not None
     opened.ask("a chair")
     made: list[TextOptions] = []
-    monkeypatch.setattr(pipeline_query, "make_text_encoder", lambda options: made.append(options) or Chairs("others"))
-    opened._search = pipeline_query.LateSearch(opened.config.encoder, opened.config.pictures)
+    monkeypatch.setattr(ask_run, "make_text_encoder", lambda options: made.append(options) or Chairs("others"))
+    opened._search = ask_run.LateSearch(opened.config.encoder, opened.config.pictures)
     for _ in range(2):
         assert "made with the encoder chairs, not with others" in shown(opened.question_panel, "a chair")
     assert len(made) == 1

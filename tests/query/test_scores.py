@@ -10,7 +10,7 @@ import torch
 
 from s3d_splat.errors import S3DError
 from s3d_splat.query.options import QueryOptions
-from s3d_splat.query.scores import best_labels, label_scores, candidates, relevancy, text_vectors
+from s3d_splat.query.scores import best_labels, candidates, label_scores, relevancy, text_vectors
 
 
 def encode(texts: Sequence[str]) -> torch.Tensor:

@@ -48,7 +48,7 @@ class ColourWords:
 def knows_colours(monkeypatch: pytest.MonkeyPatch) -> ColourWords:
     """From now on commands get this encoder."""
     encoder = ColourWords()
-    monkeypatch.setattr("s3d_splat.pipeline_query.make_text_encoder", lambda options: encoder)
+    monkeypatch.setattr("s3d_splat.ask.run.make_text_encoder", lambda options: encoder)
     return encoder
 
 

@@ -17,7 +17,7 @@ def no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(options: object) -> None:
         raise AssertionError("an encoder was made")
 
-    monkeypatch.setattr("s3d_splat.pipeline_query.make_text_encoder", never)
+    monkeypatch.setattr("s3d_splat.ask.run.make_text_encoder", never)
 
 
 @pytest.mark.parametrize(

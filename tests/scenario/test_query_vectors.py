@@ -11,9 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
+from s3d_splat.ask.run import open_searchable
 from s3d_splat.cli import main
 from s3d_splat.errors import S3DError
-from s3d_splat.pipeline_query import open_searchable
 from s3d_splat.priors.text.open_clip import OpenClipEncoder
 from s3d_splat.priors.text.table import table_arrays
 from s3d_splat.query.options import QueryOptions
