@@ -45,8 +45,6 @@ _FILLERS = frozenset({"a", "an", "the", "of", "photo", "picture_of", "in", "room
 class PixelEncoder:
     """A `TextEncoder` that is made on the spot."""
 
-    name = "pixels and words"
-
     def __init__(
         self, pictures: Sequence[UInt8[np.ndarray, "h w 3"]], words: Sequence[frozenset[str]], seed: int = 0
     ) -> None:
@@ -59,6 +57,10 @@ class PixelEncoder:
         self._trees = ExtraTreesClassifier(200, min_samples_leaf=2, max_features=0.15, random_state=seed, n_jobs=1)
         self._trees.fit(_looks(pictures), target)
         self.dimension = len(COLOURS) + len(self._words) + _UNKNOWN
+        lessons = hashlib.sha256(repr((self._words, seed)).encode())
+        for picture in pictures:
+            lessons.update(picture.tobytes())
+        self.name = f"pixels and words {lessons.hexdigest()[:16]}"  # who has learnt something else is another encoder
 
     def encode_pictures(self, pictures: Sequence[Picture]) -> Float[Tensor, "n d"]:
         """See `TextEncoder`."""

@@ -16,10 +16,10 @@ from benchmarks.queries import pixel_encoder, rooms
 from benchmarks.queries.pixel_encoder import PixelEncoder
 from benchmarks.queries.rooms import ask_room, summary
 from benchmarks.queries.teacher import taught_encoder
-from s3d_splat import pipeline_query
+from s3d_splat.ask import run as ask_run
+from s3d_splat.ask.run import SearchableRun
 from s3d_splat.config import load_preset
 from s3d_splat.pipeline import train
-from s3d_splat.pipeline_query import SearchableRun
 from s3d_splat.query import crops
 from s3d_splat.query.picture_options import PictureOptions
 from s3d_splat.query.values import InstanceEmbeddings
@@ -60,7 +60,7 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> PixelEncoder:
 @pytest.fixture(scope="module", autouse=True)
 def looked_at_once() -> Iterator[None]:
     """What does not change between the tests is made once: views as they are, and which true objects ours overlap."""
-    look_at, overlap = pipeline_query._look, rooms.overlaps
+    look_at, overlap = ask_run._look, rooms.overlaps
     seen: dict[str, Look] = {}
     overlaps: list[tuple[Mapping[int, np.ndarray], list[int]]] = []
 
@@ -75,7 +75,7 @@ def looked_at_once() -> Iterator[None]:
         return overlaps[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline_query, "_look", remembered)
+        patch.setattr(ask_run, "_look", remembered)
         patch.setattr(rooms, "overlaps", overlapped)
         patch.setattr(rooms, "PictureOptions", lambda: PictureOptions(views=VIEWS))
         yield
@@ -109,7 +109,7 @@ def shifted(patch: pytest.MonkeyPatch) -> None:
 
 def swapped(patch: pytest.MonkeyPatch) -> None:
     """Every view's ids lie over the picture of another view."""
-    original = pipeline_query._look
+    original = ask_run._look
 
     def other(run: Any, instances: InstanceSet, frame: Frame) -> Callable[[], Look]:
         frames = [frame for frame in run.scene.frames if frame.split == "train"]
@@ -117,7 +117,7 @@ def swapped(patch: pytest.MonkeyPatch) -> None:
         own, others = (original(run, instances, each) for each in (frame, frames[place - len(frames) // 2]))
         return lambda: replace(own(), image=others().image)
 
-    patch.setattr(pipeline_query, "_look", other)
+    patch.setattr(ask_run, "_look", other)
 
 
 def of_wild_lengths(embeddings: InstanceEmbeddings) -> InstanceEmbeddings:
@@ -153,6 +153,6 @@ def test_vectors_that_are_not_those_of_the_objects_give_wrong_answers(
     monkeypatch: pytest.MonkeyPatch,
 ):
     """A name that one object alone has finds it whatever its length: what is near enough is measured by the best."""
-    original = pipeline_query._embeddings
-    monkeypatch.setattr(pipeline_query, "_embeddings", lambda *values: broken(original(*values)))
+    original = ask_run._embeddings
+    monkeypatch.setattr(ask_run, "_embeddings", lambda *values: broken(original(*values)))
     assert summary(ask_room(run, SEED, encoder))["accuracy"] < most
