@@ -24,6 +24,9 @@ from nerfstudio_plugin.dataparser_config import SceneDataParserConfig
 from s3d_splat.config import Config, automatic_preset, load_preset
 from s3d_splat.errors import S3DError
 from s3d_splat.instances.options import InstanceOptions
+from s3d_splat.priors.text.options import TextOptions
+from s3d_splat.query.options import QueryOptions
+from s3d_splat.query.picture_options import PictureOptions
 from s3d_splat.raster.options import RasterOptions
 from s3d_splat.scaffold.options import ScaffoldOptions
 from s3d_splat.training.options import TrainingOptions
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from nerfstudio_plugin.model import SplatModel
     from nerfstudio_plugin.pipeline import SplatPipeline
     from nerfstudio_plugin.trainer import SplatTrainer
+
+_ENCODER, _PICTURES, _SEARCH = TextOptions(), PictureOptions(), QueryOptions()
 
 
 @dataclass
@@ -81,6 +86,13 @@ class SplatPipelineConfig(VanillaPipelineConfig):
     model: ModelConfig = field(default_factory=SplatModelConfig)
     run_folder: Path | None = None
     """Where instances.npz lies; training writes this down for the commands that load the run."""
+    # Plain defaults: a config.yml that was written before these existed takes them from the class.
+    encoder: TextOptions = _ENCODER
+    """Which encoder answers questions in the viewer; ns-viewer takes it from config.yml."""
+    pictures: PictureOptions = _PICTURES
+    """Which pictures of an object the encoder sees."""
+    search: QueryOptions = _SEARCH
+    """What counts as a hit."""
 
     def setup(self, **kwargs: Any) -> SplatPipeline:
         """The pipeline."""

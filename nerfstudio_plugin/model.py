@@ -20,6 +20,8 @@ from s3d_splat.metrics.image import ImageQuality
 from s3d_splat.panoptic.features import feature_basis, feature_picture
 from s3d_splat.panoptic.palette import instance_picture, panoptic_picture
 from s3d_splat.panoptic.render import render_panoptic
+from s3d_splat.query.heat import relevancy_image
+from s3d_splat.query.search import Answer
 from s3d_splat.raster.registry import make_rasterizer
 from s3d_splat.scaffold.field import AnchorField, field_from_state
 from s3d_splat.training.losses import image_loss
@@ -35,6 +37,7 @@ class SplatModel(Model):
     config: SplatModelConfig
     field: AnchorField | None
     instances: InstanceSet | None
+    answer: Answer | None  # to the question that was asked last
 
     def populate_modules(self) -> None:
         """A model without a field; the session or a checkpoint brings it."""
@@ -42,6 +45,7 @@ class SplatModel(Model):
         self.rasterizer = make_rasterizer(self.config.raster)
         self.field = None
         self.instances = None
+        self.answer = None
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Take over a trained field, with as many anchors as it has."""
@@ -65,8 +69,9 @@ class SplatModel(Model):
     def get_outputs_for_camera(self, camera: Cameras, obb_box: OrientedBox | None = None) -> Outputs:
         """Images from one camera, each [h, w, 1 or 3], in 0..1 but for depth (metres along z) and ids.
 
-        `rgb`, `depth`, `accumulation` and `features` (their three main directions as colours) are always there;
-        `panoptic`, `instances` and the ids behind them, `instance_ids` and `class_ids`, once the instances were found.
+        `rgb`, `depth`, `accumulation`, `features` (their three main directions as colours) and `relevancy` (of each pixel's
+        object to the question that was asked last; 0 without one) are always there; `panoptic`, `instances` and the ids
+        behind them, `instance_ids` and `class_ids`, once the instances were found.
 
         Args:
             camera: one pinhole camera.
@@ -82,6 +87,7 @@ class SplatModel(Model):
             "rgb": output.colour.clamp(0, 1),
             "depth": output.depth[..., None],
             "accumulation": output.alpha[..., None],
+            "relevancy": torch.zeros_like(output.depth)[..., None],
         }
         if self.instances is not None:
             child = self.instances.child_instance.reshape(-1).to(self.rasterizer.device)
@@ -92,6 +98,8 @@ class SplatModel(Model):
                 "instance_ids": panoptic.instances[..., None].float(),
                 "class_ids": panoptic.semantics[..., None].float(),
             }
+            if self.answer is not None:
+                outputs["relevancy"] = relevancy_image(panoptic.instances, self.answer)[..., None]
         if self.field is not None and output.features is not None and output.features.shape[2] >= 3:
             outputs["features"] = feature_picture(output.features, feature_basis(self.field.feature.flatten(0, -2)))
         return {name: image.to(self.device) for name, image in outputs.items()}

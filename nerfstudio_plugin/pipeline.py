@@ -13,10 +13,14 @@ from nerfstudio_plugin.config import SplatPipelineConfig
 from nerfstudio_plugin.datamanager import SceneDataManager
 from nerfstudio_plugin.errors import user_errors
 from nerfstudio_plugin.model import SplatModel
+from nerfstudio_plugin.question_panel import QuestionPanel
 from nerfstudio_plugin.start_view import StartView
+from s3d_splat.ask.run import LateSearch
 from s3d_splat.errors import S3DError
 from s3d_splat.io.results import read_instances
 from s3d_splat.io.scene import frames_of
+from s3d_splat.query.language import parse
+from s3d_splat.query.search import Answer
 from s3d_splat.training.session import TrainingSession, open_session
 
 
@@ -34,7 +38,9 @@ class SplatPipeline(VanillaPipeline):
         with user_errors():
             super().__init__(config, device, test_mode=test_mode, **kwargs)  # type: ignore[arg-type]
             self.session = None
-            # nerfstudio's viewer finds it among the attributes
+            self._search = LateSearch(config.encoder, config.pictures)
+            # nerfstudio's viewer finds these two among the attributes
+            self.question_panel = QuestionPanel(self.ask)
             self.start_view = StartView([frame.camera for frame in frames_of(self.datamanager.scene, "train")])
             if test_mode == "val":
                 options, model = config.model.run_config(), self.splats  # type: ignore[attr-defined]
@@ -53,6 +59,34 @@ class SplatPipeline(VanillaPipeline):
         with user_errors():
             super().load_pipeline(loaded_state, step)
             self._load_instances()
+
+    def ask(self, text: str) -> Answer:
+        """The objects that a sentence names; the model's `relevancy` shows them until the next question.
+
+        The first question loads the encoder, and makes RUN/embeddings.npz where it is missing.
+
+        Raises:
+            S3DError: the sentence says nothing or stops short, no objects were found yet, they are no longer those of the
+                run folder, or what `open_searchable` needs is missing.
+        """
+        model, folder = self.splats, self.config.run_folder
+        model.answer = None
+        parse(text)  # what cannot be understood is said before anything long begins
+        if model.instances is None or folder is None:
+            raise S3DError(
+                "no objects were found yet",
+                why="a question is asked of objects, which are found when the training ends",
+                fix="let the training end and ask again",
+            )
+        found = self._search.open(folder)
+        if not torch.equal(found.instances.child_instance.cpu(), model.instances.child_instance.cpu()):
+            raise S3DError(
+                f"{folder} has other objects than are shown",
+                why="they were found again or edited since they were loaded",
+                fix="open the viewer again",
+            )
+        model.answer = found.ask(text, self.config.search)
+        return model.answer
 
     def get_train_loss_dict(self, step: int) -> Any:
         """Not for this method, whose Trainer runs whole steps of the session; raises S3DError."""

@@ -16,6 +16,7 @@ from tyro.extras import SubcommandApp
 
 from s3d_splat.cli_bench import bench_app
 from s3d_splat.cli_evaluate import Json, evaluate_app, report
+from s3d_splat.cli_query import query
 from s3d_splat.config import Config, automatic_preset, config_from_dict, load_preset
 from s3d_splat.errors import S3DError
 from s3d_splat.instances.options import InstanceOptions
@@ -187,6 +188,7 @@ def build_app(default: Config) -> SubcommandApp:
     app.command(_train_command(default))
     app.command(_aggregate_command(default.instances))
     app.command(render)
+    app.command(query)
     app.command(evaluate_app(), name="evaluate", help="Measure a run, or files, against truth.")
     app.command(bench_app(), name="bench", help="How fast this machine rasterizes and trains.")
     return app

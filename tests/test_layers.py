@@ -25,12 +25,13 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "synthetic alignment bundle scaffold instances",
         "training panoptic",
         "evaluation",
-        "editing export report",
+        "editing export report query",
         "config",
         "pipeline prepare",
+        "ask",
         "viewer bench",
         "cli_evaluate",
-        "cli_bench",
+        "cli_bench cli_query",
         "nerfstudio_plugin cli",
     )
 )

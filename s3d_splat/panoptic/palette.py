@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
@@ -66,3 +67,21 @@ def _borders(instances: Int[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
     border[:, :-1] |= instances[:, :-1] != instances[:, 1:]
     border[:-1] |= instances[:-1] != instances[1:]
     return border
+
+
+def highlighted_picture(
+    instances: Int[Tensor, "h w"], ids: Sequence[int], colour: Float[Tensor, "h w 3"]
+) -> Float[Tensor, "h w 3"]:
+    """The view in 0..1 with the chosen objects in their own colours and outlined in those of their ids, all else grey."""
+    grey = colour.detach().clamp(0, 1).mean(dim=2, keepdim=True)
+    chosen = torch.isin(instances, torch.tensor(list(ids), dtype=instances.dtype, device=instances.device))
+    faded = (0.5 * grey + 0.2).expand(-1, -1, 3)
+    shown = torch.where(chosen[..., None], colour.detach().clamp(0, 1), faded)
+    kept = torch.where(chosen, instances, 0)
+    rim = _thick(_borders(kept))
+    nearest = torch.nn.functional.max_pool2d(kept[None, None].float(), 5, stride=1, padding=2)[0, 0].to(instances.dtype)
+    return torch.where((rim & (nearest > 0))[..., None], instance_picture(nearest).to(colour), shown)
+
+
+def _thick(edges: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
+    return torch.nn.functional.max_pool2d(edges[None, None].float(), 3, stride=1, padding=1)[0, 0] > 0

@@ -14,6 +14,9 @@ from nerfstudio_plugin.config import SplatTrainerConfig, scale3d_splat
 from nerfstudio_plugin.dataparser_config import s3d_splat_scene
 from s3d_splat.config import automatic_preset, load_preset
 from s3d_splat.errors import S3DError
+from s3d_splat.priors.text.options import TextOptions
+from s3d_splat.query.options import QueryOptions
+from s3d_splat.query.picture_options import PictureOptions
 
 Parse = Callable[..., SplatTrainerConfig]
 
@@ -34,6 +37,7 @@ def test_importing_the_configuration_imports_nothing_that_works():
         "nerfstudio_plugin.dataparser_config",
         *("s3d_splat.config", "s3d_splat.configs", "s3d_splat.errors", "s3d_splat.instances", "s3d_splat.raster"),
         *("s3d_splat.scaffold", "s3d_splat.training", "s3d_splat.torchvision_ops"),
+        *("s3d_splat.priors", "s3d_splat.priors.text", "s3d_splat.query"),
     }
 
 
@@ -75,6 +79,20 @@ def test_several_devices_are_refused(parse: Parse):
 def test_the_configuration_survives_yaml(parse: Parse):
     config = parse("--run-folder", "some/run")
     assert yaml.load(yaml.dump(config), Loader=yaml.Loader) == config
+
+
+def test_questions_have_their_flags(parse: Parse):
+    pipeline = parse("--pipeline.encoder.clip-model", "ViT-L-14", "--pipeline.search.margin", 0.9).pipeline
+    assert pipeline.encoder.clip_model == "ViT-L-14"
+    assert pipeline.search.margin == 0.9
+
+
+def test_a_config_yml_from_before_questions_has_their_defaults(parse: Parse):
+    config = parse("--run-folder", "some/run")
+    for name in ("encoder", "pictures", "search"):
+        del vars(config.pipeline)[name]
+    pipeline = yaml.load(yaml.dump(config), Loader=yaml.Loader).pipeline
+    assert (pipeline.encoder, pipeline.pictures, pipeline.search) == (TextOptions(), PictureOptions(), QueryOptions())
 
 
 def test_the_run_folder_is_the_base_folder(parse: Parse):

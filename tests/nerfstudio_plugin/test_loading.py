@@ -51,13 +51,14 @@ def test_the_field_is_the_trained_one(trained: Path, loaded: SplatPipeline):
 def test_outputs(trained: Path, loaded: SplatPipeline):
     outputs = loaded.splats.get_outputs_for_camera(to_nerfstudio([tiny_camera(3)]))
     channels = {"rgb": 3, "depth": 1, "accumulation": 1, "panoptic": 3, "instances": 3, "features": 3}
-    channels |= {"instance_ids": 1, "class_ids": 1}
+    channels |= {"relevancy": 1, "instance_ids": 1, "class_ids": 1}
     assert {name: image.shape for name, image in outputs.items()} == {name: (24, 32, n) for name, n in channels.items()}
     assert all(image.dtype == torch.float32 for image in outputs.values())
     for name in ("rgb", "accumulation", "panoptic", "instances", "features"):
         assert 0 <= float(outputs[name].min()) <= float(outputs[name].max()) <= 1 + 1e-6, name
     known = {0, *read_instances(trained / "instances.npz").instance_id.tolist()}
     assert set(outputs["instance_ids"].unique().int().tolist()) <= known
+    assert not outputs["relevancy"].any()  # nothing was asked
     assert loaded.splats.get_rgba_image(outputs).shape == (24, 32, 4)
 
 
@@ -90,7 +91,7 @@ def test_a_run_without_instances_renders_the_rest(trained: Path, tmp_path: Path)
     run = copied(trained, tmp_path / "run")
     (run / "instances.npz").unlink()
     outputs = eval_setup(run / "config.yml")[1].model.get_outputs_for_camera(to_nerfstudio([tiny_camera(3)]))
-    assert outputs.keys() == {"rgb", "depth", "accumulation", "features"}
+    assert outputs.keys() == {"rgb", "depth", "accumulation", "relevancy", "features"}
 
 
 def test_instances_of_another_step_are_refused(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -1,0 +1,1 @@
+"""Questions to a trained run: its vectors, answers with their files, names for all objects."""

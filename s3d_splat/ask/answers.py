@@ -1,0 +1,130 @@
+"""Answers to sentences, with a picture, masks and the best hit as splats beside each."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+
+from s3d_splat.ask.run import SearchableRun, open_searchable
+from s3d_splat.export.coco_masks import coco_masks
+from s3d_splat.export.ply import write_gaussian_ply
+from s3d_splat.io.atomic import write_json
+from s3d_splat.io.results import write_colour_png
+from s3d_splat.io.transforms import frame_name
+from s3d_splat.panoptic.palette import highlighted_picture
+from s3d_splat.panoptic.render import render_panoptic
+from s3d_splat.pipeline import decode
+from s3d_splat.priors.text.options import TextOptions
+from s3d_splat.query.language import parse
+from s3d_splat.query.options import QueryOptions
+from s3d_splat.query.picture_options import PictureOptions
+from s3d_splat.query.search import Hit
+from s3d_splat.query.views import LEAST_PIXELS
+from s3d_splat.types import Frame, Gaussians
+
+
+def query(
+    run_folder: Path,
+    texts: Sequence[str],
+    encoder: TextOptions,
+    pictures: PictureOptions,
+    options: QueryOptions,
+    top: int,
+    threshold: float,
+    out: Path | None,
+    again: bool,
+) -> list[dict[str, Any]]:
+    """Answers to sentences, a dict each: `text understood note hits out`; the files of each lie in the folder `out`.
+
+    At most `top` hits, with a score of `threshold` or more. `out` holds a folder for each text; None: RUN/queries.
+    """
+    for text in texts:
+        parse(text)  # what cannot be understood is said before anything long begins
+    found = open_searchable(run_folder, encoder, pictures, again)
+    return [answer_in_files(found, text, options, top, threshold, out or run_folder / "queries") for text in texts]
+
+
+def answer_in_files(
+    found: SearchableRun, text: str, options: QueryOptions, top: int, threshold: float, out: Path
+) -> dict[str, Any]:
+    """Ask one question and write `answer.json`, and where there is a hit `picture.png`, `masks.json`, `instance.ply`."""
+    answer = found.ask(text, options)
+    folder = out / folder_name(text)
+    hits = [_described(found, hit) for hit in answer.hits if hit.score >= threshold][:top]
+    low = f"the best hit has a score of {answer.hits[0].score:.2f}, under the threshold" if answer.hits else answer.note
+    note = "" if hits else low
+    report = {"text": text, "understood": answer.understood, "note": note, "hits": hits, "out": str(folder)}
+    if not hits:
+        for name in ("picture.png", "masks.json", "instance.ply"):  # of an earlier answer
+            (folder / name).unlink(missing_ok=True)
+    else:
+        ids = [hit["id"] for hit in hits]
+        _write_picture(found, ids, folder / "picture.png")
+        write_json(folder / "masks.json", coco_masks(_test_views(found), ids))
+        write_gaussian_ply(folder / "instance.ply", _gaussians_of(found, ids[0]))
+    write_json(folder / "answer.json", report)
+    return report
+
+
+def folder_name(text: str) -> str:
+    """A folder's name for a text: its letters and digits, and a short hash where others have the same."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
+    kept = plain.replace("-", " ") == text
+    return plain if kept and plain else f"{plain or 'text'}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _described(found: SearchableRun, hit: Hit) -> dict[str, Any]:
+    """A hit with what a user asks next: where it is and how large, in the scene's world."""
+    row = int(np.searchsorted(found.objects.id, hit.id))
+    low, high = found.objects.box[row]
+    return {
+        "id": hit.id,
+        "class": found.objects.class_name[row],
+        "score": hit.score,
+        "cosine": hit.cosine,
+        "relevancy": hit.relevancy,
+        "reasons": dict(hit.reasons),
+        "position": (found.objects.centre[row] @ found.objects.T_upright_world[:3, :3]).tolist(),
+        "size": (high - low).tolist(),
+        "spread": float(found.embeddings.spread[row]),
+    }
+
+
+def _write_picture(found: SearchableRun, ids: Sequence[int], path: Path) -> None:
+    """The view that shows the best hit well and most of the others, with all else in grey."""
+    weight = {crop.frame: crop.weight for crop in found.embeddings.crops if crop.id == ids[0]}
+    others = found.embeddings.pixels[:, np.searchsorted(found.embeddings.id, ids[1:])] >= LEAST_PIXELS
+    also = dict(zip(found.embeddings.frames, others.sum(axis=1) / max(len(ids) - 1, 1), strict=True))
+    best = max(found.embeddings.frames, key=lambda name: weight.get(name, 0.0) * (1 + also[name]))
+    frame = next(frame for frame in found.run.scene.frames if frame.file_path == best)
+    with torch.no_grad():
+        colour = found.run.rasterizer.render(decode(found.run.field, frame.camera), frame.camera).colour.cpu()
+    write_colour_png(path, highlighted_picture(_rendered_ids(found, frame), ids, colour))
+
+
+def _test_views(found: SearchableRun) -> Iterator[tuple[str, Int[np.ndarray, "h w"]]]:
+    """File name and rendered ids of each test view, or of each train view where there are no test views."""
+    frames = [frame for frame in found.run.scene.frames if frame.split == "test"] or found.run.scene.frames
+    for frame in frames:
+        yield f"{frame_name(frame.file_path)}.png", _rendered_ids(found, frame).numpy()
+
+
+def _rendered_ids(found: SearchableRun, frame: Frame) -> Int[torch.Tensor, "h w"]:
+    child = found.instances.child_instance.reshape(-1)
+    gaussians = decode(found.run.field, frame.camera)
+    return render_panoptic(gaussians, child, found.instances, found.run.rasterizer, frame.camera).instances.cpu()
+
+
+def _gaussians_of(found: SearchableRun, id: int) -> Gaussians:
+    own = (found.instances.child_instance.reshape(-1) == id).to(found.gaussians.means.device)
+    whole = found.gaussians
+    return Gaussians(
+        whole.means[own], whole.log_scales[own], whole.quaternions[own], whole.opacities[own], whole.colours[own]
+    )

@@ -1,0 +1,1 @@
+"""Scenes and objects in formats that other programs open."""
