@@ -17,8 +17,8 @@ from nerfstudio_plugin.question_panel import QuestionPanel
 from nerfstudio_plugin.start_view import StartView
 from s3d_splat.ask.run import LateSearch
 from s3d_splat.errors import S3DError
-from s3d_splat.io.results import read_instances
 from s3d_splat.io.scene import frames_of
+from s3d_splat.pipeline import instances_of
 from s3d_splat.query.language import parse
 from s3d_splat.query.search import Answer
 from s3d_splat.training.session import TrainingSession, open_session
@@ -116,16 +116,8 @@ class SplatPipeline(VanillaPipeline):
 
     def _load_instances(self) -> None:
         folder = self.config.run_folder
-        path = None if folder is None else folder / "instances.npz"
-        if path is None or not path.exists():
+        if folder is None or not (folder / "instances.npz").exists():
             CONSOLE.print("no instances were found yet: panoptic outputs are left out")
             return
-        instances, field = read_instances(path), self.splats.field
-        assert field is not None
-        if len(instances.anchor_instance) != field.anchor_count:
-            raise S3DError(
-                f"{path} has {len(instances.anchor_instance)} anchors, the checkpoint has {field.anchor_count}",
-                why="the instances were found at another step of the training",
-                fix="let the training end, or find them again: s3d-splat aggregate " + str(folder),
-            )
-        self.splats.instances = instances
+        assert self.splats.field is not None
+        self.splats.instances = instances_of(folder, self.splats.field.anchor_count)

@@ -173,7 +173,7 @@ def render(run_folder: Path, views: RenderSet, path_frames: int = 60) -> Path:
     if views == "orbit" and path_frames < 1:
         raise S3DError(f"{path_frames} cameras make no path", why="a path needs one at least", fix="give --frames 1 or more")
     run = open_trained(run_folder)
-    instances = read_instances(run.folder.instances)
+    instances = instances_of(run.folder.root, run.field.anchor_count)
     cameras = _cameras(run.scene, views, path_frames)
     write_views(run, instances, cameras, views)
     return run.folder.root / "renders" / views
@@ -182,7 +182,7 @@ def render(run_folder: Path, views: RenderSet, path_frames: int = 60) -> Path:
 def evaluate(run_folder: Path) -> dict[str, Any]:
     """Render the test views, measure everything that the truth allows, write metrics.json and report.html."""
     run = open_trained(run_folder)
-    instances = read_instances(run.folder.instances)
+    instances = instances_of(run.folder.root, run.field.anchor_count)
     fps = write_views(run, instances, _cameras(run.scene, "test", 0), "test")
     gaussians = decode(run.field, run.scene.frames[0].camera)
     metrics = evaluate_run(
@@ -220,6 +220,23 @@ def open_trained(run_folder: Path) -> TrainedRun:
     state = load_checkpoint(path)
     field = field_from_state(state["session"]["field"], config.scaffold).to(rasterizer.device)
     return TrainedRun(folder, scene, config, field, rasterizer, state["seconds"], state["peak_memory_mb"])
+
+
+def instances_of(run_folder: Path, anchors: int) -> InstanceSet:
+    """The objects of a run whose field has so many anchors.
+
+    Raises:
+        S3DError: `instances.npz` is missing or damaged, or was found at another step of the training.
+    """
+    path = run_folder / "instances.npz"
+    instances = read_instances(path)
+    if len(instances.anchor_instance) != anchors:
+        raise S3DError(
+            f"{path} has {len(instances.anchor_instance)} anchors, the checkpoint has {anchors}",
+            why="the instances were found at another step of the training",
+            fix=f"let the training end, or find them again: s3d-splat aggregate {run_folder}",
+        )
+    return instances
 
 
 def write_views(run: TrainedRun, instances: InstanceSet, cameras: dict[str, Camera], views: RenderSet) -> float | None:

@@ -39,7 +39,7 @@ COLOURS: Mapping[str, tuple[int, int, int]] = {  # 0..255, as things of these co
 _COLOUR = 0.6  # how long a picture's part along the colours is; that along shapes and classes is 1
 _UNKNOWN = 64  # axes that words share which no picture shows
 _EVERYTHING = frozenset({"object", "objects", "thing", "things", "stuff", "texture", "something"})
-_FILLERS = frozenset({"a", "an", "the", "of", "photo", "picture_of", "in", "room", "this", "is", "close-up", "some"})
+_FILLERS = frozenset({"a", "an", "the", "of", "photo", "in", "room", "this", "is", "close-up", "some"})
 
 
 class PixelEncoder:
@@ -82,7 +82,11 @@ class PixelEncoder:
     def _text(self, text: str) -> Float[np.ndarray, " d"]:
         axis = {word: i for i, word in enumerate((*COLOURS, *self._words))}
         vector = np.zeros(self.dimension)
-        words = [word for word in re.findall(r"[a-z-]+", text.lower()) if word not in _FILLERS]
+        words = [
+            word
+            for word in re.findall(r"[a-z-]+", re.sub(r"^a (photo|picture) of ", "", text.lower()))
+            if word not in _FILLERS
+        ]
         for word in words:
             known = next((form for form in (word, word.rstrip("s"), word + "s") if form in axis), None)
             if known is not None:

@@ -14,9 +14,8 @@ from s3d_splat.console import progress
 from s3d_splat.errors import S3DError
 from s3d_splat.io.checkpoints import latest_checkpoint
 from s3d_splat.io.observations import load_observation
-from s3d_splat.io.results import read_instances
 from s3d_splat.panoptic.render import render_panoptic
-from s3d_splat.pipeline import TrainedRun, decode, open_trained
+from s3d_splat.pipeline import TrainedRun, decode, instances_of, open_trained
 from s3d_splat.priors.text.base import TextEncoder
 from s3d_splat.priors.text.options import TextOptions
 from s3d_splat.priors.text.registry import make_text_encoder
@@ -68,7 +67,7 @@ def open_searchable(
         S3DError: no trained run, no objects, or vectors of another encoder.
     """
     run = open_trained(run_folder)
-    instances = read_instances(run.folder.instances)
+    instances = instances_of(run_folder, run.field.anchor_count)
     frames = [frame for frame in run.scene.frames if frame.split == "train"]
     gaussians = decode(run.field, frames[0].camera)
     names = {entry.id: entry.name for entry in run.scene.classes}

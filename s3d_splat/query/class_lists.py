@@ -39,7 +39,8 @@ def class_list(source: str, known: Sequence[ClassInfo]) -> tuple[ClassInfo, ...]
     of_scannet = [_Entry(NAMES[id], id) for id in lists.get(source, ())]
     entries = of_scannet or _from_file(Path(source), tuple(lists))
     names = [entry.name for entry in entries]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    lowered = [name.lower() for name in names]
+    twice = [name for name in names if lowered.count(name.lower()) > 1]
     if not names or twice:
         what = f"names {twice[0]!r} twice" if twice else "holds no class"
         raise S3DError(f"{source} {what}", why="every object gets the best of its names", fix=f"write {_FORMAT}")
@@ -68,17 +69,19 @@ def class_list(source: str, known: Sequence[ClassInfo]) -> tuple[ClassInfo, ...]
 def _from_file(path: Path, lists: Sequence[str]) -> list[_Entry]:
     fix = f"name a file, or one of {', '.join(lists)}; a file holds {_FORMAT}"
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise S3DError(f"{path} does not exist", why="--labels names a list of classes", fix=fix) from None
     except (OSError, UnicodeDecodeError) as error:
         raise S3DError(f"{path} cannot be read ({error})", why="--labels names a list of classes", fix=fix) from error
-    if not text.lstrip().startswith("["):
+    if not text.lstrip().startswith(("[", "{")):
         return [_Entry(line.strip()) for line in text.splitlines() if line.strip()]
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
-        raise S3DError(f"{path} is no JSON ({error})", why="it begins like a list", fix=fix) from error
+        raise S3DError(f"{path} is no JSON ({error})", why="it begins like JSON", fix=fix) from error
+    if not isinstance(values, list):
+        raise S3DError(f"{path} holds no list", why="JSON of classes is a list of them", fix=fix)
     return [_entry(path, value, fix) for value in values]
 
 

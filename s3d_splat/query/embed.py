@@ -16,6 +16,7 @@ from s3d_splat.query.values import CropOfObject, InstanceEmbeddings
 from s3d_splat.query.views import Look, SeenObjects, best_views
 
 _AT_ONCE = 256  # pictures that wait for the encoder, at most
+_BYTES = 64_000_000  # of pictures that wait, at most, but for the last one
 _ROUNDS = 20  # of the iteration for the middle, which converges long before
 
 
@@ -98,7 +99,7 @@ def _encoded(
     for record, picture in _crops(views, ids, chosen, styles):
         records.append(record)
         waiting.append(torch.from_numpy(picture))
-        if len(waiting) == _AT_ONCE:
+        if len(waiting) == _AT_ONCE or sum(one.nbytes for one in waiting) >= _BYTES:
             encode()
     encode()
     return records, torch.cat(vectors).double().numpy()

@@ -37,7 +37,8 @@ def parse(text: str) -> Phrase:
     """Takes a question apart: "the blue chair by the window" is a chair, blue, near a window.
 
     Raises:
-        S3DError: the text is empty, says "not", or ends where the other thing of a relation should stand.
+        S3DError: the text is empty, says "not", "no" or "without", measures from the one who asks, or ends where the other
+            thing of a relation should stand.
     """
     words = _sides(_words(text))
     if not named_something(words):
@@ -75,9 +76,11 @@ def _words(text: str) -> Words:
     plain = re.sub(r"\b(where|what|which|that|who|there)'s\b", r"\1 is", text.lower().replace("’", "'"))
     plain = re.sub(r"[^\w\s',-]|(?<!\w)['-]|['-](?!\w)", " ", plain).replace(",", " , ")
     plain = re.sub(r"\b(left|right)[ -]hand side\b", r"\1 side", " ".join(plain.split()))
-    if re.search(r"\bnot\b|n't\b", plain):
+    if re.search(r"\b(?:not|no|without|except|excluding|never|neither)\b|n't\b", plain):
         raise S3DError(
-            f"the question {text!r} says what is not so", why="only what is so can be looked for", fix="ask without 'not'"
+            f"the question {text!r} says what is not so",
+            why="only what is so can be looked for",
+            fix="ask without 'not', 'no' and 'without'",
         )
     while opening := re.match(rf"(?:please|,|{OPENINGS})(?: |$)", plain):
         plain = plain[opening.end() :]
@@ -117,6 +120,12 @@ def _phrase(words: Words) -> Phrase:
         head.pop()
     rest = words[joint.end :]
     if joint.relation is not None:
+        if rest and set(rest) <= VIEWER:
+            raise S3DError(
+                f"the question measures from {' '.join(rest)!r}",
+                why="a scene does not know where you stand",
+                fix="name an object instead, or ask for the nearest",
+            )
         others = _pair(words, rest) if joint.relation == "between" else (_other(words, rest),)
         return _with(named(head), Relation(joint.relation, others))
     phrase = named([word for word in head if SUPERLATIVES.get(word) != joint.distance])

@@ -70,7 +70,7 @@ def upright(cameras: Sequence[Camera]) -> Float[np.ndarray, "4 4"]:
     flat = vectors[:, values < values.max() * 1e-3 + 1e-12] if values[1] < 1e-3 * values[2] else vectors[:, :1]
     up = flat @ (flat.T @ upward)
     up = up / max(np.linalg.norm(up), 1e-12)
-    x = np.eye(3)[np.abs(up).argmin()]
+    x = np.eye(3)[1 if abs(up[0]) > 0.9 else 0]  # the world's x, level, so that sizes keep their axes
     x = x - up * (up @ x)
     x = x / np.linalg.norm(x)
     result[:3, :3] = np.stack((x, np.cross(up, x), up))

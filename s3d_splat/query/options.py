@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from s3d_splat.errors import S3DError
+
 
 @dataclass(frozen=True)
 class QueryOptions:
@@ -23,3 +25,17 @@ class QueryOptions:
     least_colour: float = 0.3
     # Least score of a relation ("on the table") for it to hold.
     least_relation: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Raises S3DError for options under which nothing could be found."""
+        shares = ("least_relevancy", "margin", "least_colour", "least_relation")
+        wrong = [name for name in shares if not 0 <= getattr(self, name) <= 1]
+        if not 0 < self.sharpness < float("inf"):
+            wrong.append("sharpness")
+        if wrong:
+            flag = f"--search.{wrong[0].replace('_', '-')}"
+            raise S3DError(
+                f"{flag} is {getattr(self, wrong[0])}",
+                why="shares are 0 to 1, and sharpness is over 0",
+                fix=f"leave {flag} away, or give a value in that range",
+            )

@@ -78,15 +78,17 @@ def read_embeddings(
     ):
         return None
     ids, vectors, spread = arrays["id"].astype(np.int64), arrays["vector"], arrays["spread"]
-    if not (vectors.ndim == 2 and len(ids) == len(vectors) == len(spread) == len(arrays["print"])):
+    lengths = {len(ids), len(vectors), len(spread), len(arrays["print"]), *arrays["pixels"].shape[1:]}
+    if vectors.ndim != 2 or arrays["pixels"].ndim != 2 or len(lengths) > 1:
         raise S3DError(f"{path} is damaged: its arrays differ in length", why="row i of each is one object", fix=fix)
     kept = np.array([prints.get(int(id)) == own for id, own in zip(ids, arrays["print"], strict=True)], dtype=bool)
+    same = set(ids[kept].tolist())
     return InstanceEmbeddings(
         encoder=encoder,
         id=ids[kept],
         vector=vectors[kept].astype(np.float64),
         spread=spread[kept].astype(np.float64),
-        crops=tuple(crop for crop in _crops(arrays) if crop.id in set(ids[kept].tolist())),
+        crops=tuple(crop for crop in _crops(arrays) if crop.id in same),
         frames=tuple(arrays["frames"].tolist()),
         pixels=arrays["pixels"].astype(np.int64)[:, kept],
     )

@@ -54,6 +54,8 @@ def test_an_id_that_the_scene_uses_for_something_else_is_not_taken() -> None:
         ('["chair", {"name": "mug", "id": "4"}]', "holds"),
         ('[{"name": "mug", "id": 70000}]', "id 70000"),
         ('["chair", ', "is no JSON"),
+        ('{"classes": ["chair"]}', "holds no list"),
+        ("Chair\nchair\n", "names 'Chair' twice"),
         ('[{"name": "mug", "id": 8}, {"name": "cup", "id": 8}]', "gives the id 8 to two classes"),
     ],
 )
@@ -61,6 +63,11 @@ def test_a_list_that_is_none(tmp_path: Path, content: str, message: str) -> None
     with pytest.raises(S3DError) as error:
         class_list(write(tmp_path, content), KNOWN)
     assert message in str(error.value)
+
+
+def test_a_mark_of_the_byte_order_is_no_part_of_a_name(tmp_path: Path) -> None:
+    assert class_list(write(tmp_path, "\ufeffchair\nmug\n"), KNOWN)[0] == ClassInfo(5, "chair", True)
+    assert class_list(write(tmp_path, '\ufeff["chair"]'), KNOWN) == (ClassInfo(5, "chair", True),)
 
 
 def test_a_file_that_is_missing_or_no_text(tmp_path: Path) -> None:

@@ -84,5 +84,16 @@ def test_the_median_follows_the_many() -> None:
 def test_memory_holds_few_pictures_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of five give the same vectors as one of twelve."""
     whole = embedded().vector
-    monkeypatch.setattr("s3d_splat.query.embed._AT_ONCE", 5)
-    assert embedded().vector == pytest.approx(whole)
+    for limit, least in (("_AT_ONCE", 5), ("_BYTES", 3_000)):  # a picture has 16 x 16 or 20 x 20 pixels of 3 bytes
+        batches: list[int] = []
+
+        class Counting(MeanColour):
+            def encode_pictures(self, pictures, batches=batches):
+                batches.append(len(pictures))
+                return super().encode_pictures(pictures)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(f"s3d_splat.query.embed.{limit}", least)
+            assert embedded(encoder=Counting()).vector == pytest.approx(whole)
+        assert sum(batches) == 12
+        assert max(batches) <= 5

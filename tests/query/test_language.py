@@ -6,6 +6,7 @@ import pytest
 
 from s3d_splat.errors import S3DError
 from s3d_splat.query.language import parse, understood
+from s3d_splat.query.options import QueryOptions
 from s3d_splat.query.question import Phrase, Relation, Superlative, phrases
 
 ANY = Phrase("", "")
@@ -142,3 +143,33 @@ def test_what_cannot_be_taken_apart_is_said(sentence: str, message: str) -> None
 def test_phrases_are_all_those_of_the_tree() -> None:
     root = parse("the mug on the table nearest to the door and between the lamp and the sofa")
     assert [phrase.noun for phrase in phrases(root)] == ["mug", "table", "door", "lamp", "sofa"]
+
+
+@pytest.mark.parametrize(
+    "text", ["no sofa", "a cup without a handle", "anything except the chairs", "a chair that never moves"]
+)
+def test_what_is_denied_is_refused(text: str) -> None:
+    with pytest.raises(S3DError, match="says what is not so"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["the mug in front of me", "a table near us"])
+def test_where_the_one_who_asks_stands_is_not_known(text: str) -> None:
+    with pytest.raises(S3DError, match="does not know where you stand"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        ({"margin": 2.0}, "--search.margin is 2.0"),
+        ({"least_relevancy": 5.0}, "--search.least-relevancy is 5.0"),
+        ({"least_colour": -0.1}, "--search.least-colour is -0.1"),
+        ({"sharpness": 0.0}, "--search.sharpness is 0.0"),
+        ({"sharpness": float("nan")}, "--search.sharpness is nan"),
+    ],
+)
+def test_options_under_which_nothing_is_found_are_refused(options: dict[str, float], flag: str) -> None:
+    with pytest.raises(S3DError) as error:
+        QueryOptions(**options)
+    assert flag in str(error.value)

@@ -29,6 +29,14 @@ def test_up_is_at_right_angles_to_level_cameras_however_they_are_tilted(pitch: f
     assert np.linalg.det(rotation) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("tilt", [(0.002, 0.0), (0.0, 0.002), (-0.001, 0.003)])
+def test_sizes_keep_their_axes_when_up_is_not_quite_the_worlds(tilt: tuple[float, float]) -> None:
+    """A world whose z is up but for a tenth of a degree is hardly turned: x stays x, and y stays y."""
+    turn = rotation_matrices(torch.tensor([[1.0, tilt[0], tilt[1], 0.0]], dtype=torch.float64))[0]
+    rotation = upright([looking(x, 0.2, turn) for x in (0.0, 1.0, 2.5, 4.0)])
+    assert rotation[:3, :3] == pytest.approx(np.eye(3), abs=0.02)
+
+
 def test_up_of_cameras_that_all_look_one_way_is_theirs() -> None:
     assert upright([looking(0.3, 0.0)] * 3)[2, :3] == pytest.approx([0, 0, 1], abs=1e-6)
     assert upright([]).tolist() == np.eye(4).tolist()

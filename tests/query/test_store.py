@@ -75,3 +75,10 @@ def test_a_fingerprint_is_of_the_gaussians_of_an_object() -> None:
     before, after = of([[1, 1], [2, 0]]), of([[1, 1], [2, 2]])
     assert before[1] == after[1]
     assert before[2] != after[2]
+
+
+def test_a_file_whose_pixels_do_not_fit_is_refused(written: tuple[Path, InstanceEmbeddings]) -> None:
+    whole = dict(np.load(written[0]))
+    np.savez(written[0], **(whole | {"pixels": whole["pixels"][:, :1]}))
+    with pytest.raises(S3DError, match="differ in length"):
+        read_embeddings(written[0], "mean colour", PRINTS, "field", OPTIONS)

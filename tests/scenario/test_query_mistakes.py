@@ -50,6 +50,15 @@ def test_a_run_that_is_not_trained(trained_tiny: Path, tmp_path: Path, capsys: p
         refused(["query", str(run), *arguments], [f"{run} has no checkpoint", "--resume"], capsys)
 
 
+def test_objects_of_another_step(trained_tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    run = own_copy(trained_tiny, tmp_path)
+    found = instances_of(run)
+    edit_instances(run, anchor_instance=found["anchor_instance"][:-3], child_instance=found["child_instance"][:-3])
+    count = len(found["anchor_instance"])
+    for command in (["query", str(run), "a chair"], ["render", str(run)], ["evaluate", "run", str(run)]):
+        refused(command, [f"has {count - 3} anchors, the checkpoint has {count}", f"s3d-splat aggregate {run}"], capsys)
+
+
 def test_a_run_without_objects(trained_tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     run = own_copy(trained_tiny, tmp_path)
     edit_instances(run, child_instance=np.zeros_like(instances_of(run)["child_instance"]))
