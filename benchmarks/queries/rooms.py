@@ -29,7 +29,7 @@ def ask_room(
     none where nothing is meant. `iou` is that of the first hit's rendered masks with the meant object's true ones over all
     test views, 0 for a wrong hit or none; None where nothing is meant.
     """
-    found = open_searchable(run, encoder, PictureOptions())
+    found = open_searchable(run, lambda: encoder, PictureOptions())
     names = {entry.id: entry.name or entry.class_name for entry in found.run.scene.instances}
     ious, ids = overlaps(found)
     rows = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from s3d_splat.ask.run import SearchableRun, open_searchable
-from s3d_splat.export.coco_masks import coco_masks
+from s3d_splat.ask.run import SearchableRun, named_encoder, open_searchable
+from s3d_splat.export.coco_masks import CocoMasks
 from s3d_splat.export.ply import write_gaussian_ply
 from s3d_splat.io.atomic import write_json
 from s3d_splat.io.results import write_colour_png
-from s3d_splat.io.transforms import frame_name
 from s3d_splat.panoptic.palette import highlighted_picture
 from s3d_splat.panoptic.render import render_panoptic
 from s3d_splat.pipeline import decode
@@ -47,30 +46,44 @@ def query(
     """
     for text in texts:
         parse(text)  # what cannot be understood is said before anything long begins
-    found = open_searchable(run_folder, encoder, pictures, again)
-    return [answer_in_files(found, text, options, top, threshold, out or run_folder / "queries") for text in texts]
+    found = open_searchable(run_folder, named_encoder(encoder), pictures, again)
+    return answers_in_files(found, texts, options, top, threshold, out or run_folder / "queries")
 
 
-def answer_in_files(
-    found: SearchableRun, text: str, options: QueryOptions, top: int, threshold: float, out: Path
+def answers_in_files(
+    found: SearchableRun, texts: Sequence[str], options: QueryOptions, top: int, threshold: float, out: Path
+) -> list[dict[str, Any]]:
+    """Ask, and write for each text `answer.json`, and where there is a hit `picture.png`, `masks.json`, `instance.ply`.
+
+    The views are rendered once for all texts.
+    """
+    reports = [_report(found, text, options, top, threshold, out / folder_name(text)) for text in texts]
+    masks = [CocoMasks([hit["id"] for hit in report["hits"]]) for report in reports]
+    if any(one.ids for one in masks):
+        for name, image in found.shown_views():
+            for one in masks:
+                one.add(name, image.instances.cpu().numpy())
+    for report, one in zip(reports, masks, strict=True):
+        folder = Path(report["out"])
+        if one.ids:
+            _write_picture(found, one.ids, folder / "picture.png")
+            write_json(folder / "masks.json", one.as_dict())
+            write_gaussian_ply(folder / "instance.ply", _gaussians_of(found, one.ids[0]))
+        else:
+            for name in ("picture.png", "masks.json", "instance.ply"):  # of an earlier answer
+                (folder / name).unlink(missing_ok=True)
+        write_json(folder / "answer.json", report)
+    return reports
+
+
+def _report(
+    found: SearchableRun, text: str, options: QueryOptions, top: int, threshold: float, folder: Path
 ) -> dict[str, Any]:
-    """Ask one question and write `answer.json`, and where there is a hit `picture.png`, `masks.json`, `instance.ply`."""
     answer = found.ask(text, options)
-    folder = out / folder_name(text)
     hits = [_described(found, hit) for hit in answer.hits if hit.score >= threshold][:top]
     low = f"the best hit has a score of {answer.hits[0].score:.2f}, under the threshold" if answer.hits else answer.note
     note = "" if hits else low
-    report = {"text": text, "understood": answer.understood, "note": note, "hits": hits, "out": str(folder)}
-    if not hits:
-        for name in ("picture.png", "masks.json", "instance.ply"):  # of an earlier answer
-            (folder / name).unlink(missing_ok=True)
-    else:
-        ids = [hit["id"] for hit in hits]
-        _write_picture(found, ids, folder / "picture.png")
-        write_json(folder / "masks.json", coco_masks(_test_views(found), ids))
-        write_gaussian_ply(folder / "instance.ply", _gaussians_of(found, ids[0]))
-    write_json(folder / "answer.json", report)
-    return report
+    return {"text": text, "understood": answer.understood, "note": note, "hits": hits, "out": str(folder)}
 
 
 def folder_name(text: str) -> str:
@@ -107,13 +120,6 @@ def _write_picture(found: SearchableRun, ids: Sequence[int], path: Path) -> None
     with torch.no_grad():
         colour = found.run.rasterizer.render(decode(found.run.field, frame.camera), frame.camera).colour.cpu()
     write_colour_png(path, highlighted_picture(_rendered_ids(found, frame), ids, colour))
-
-
-def _test_views(found: SearchableRun) -> Iterator[tuple[str, Int[np.ndarray, "h w"]]]:
-    """File name and rendered ids of each test view, or of each train view where there are no test views."""
-    frames = [frame for frame in found.run.scene.frames if frame.split == "test"] or found.run.scene.frames
-    for frame in frames:
-        yield f"{frame_name(frame.file_path)}.png", _rendered_ids(found, frame).numpy()
 
 
 def _rendered_ids(found: SearchableRun, frame: Frame) -> Int[torch.Tensor, "h w"]:

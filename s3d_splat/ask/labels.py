@@ -9,14 +9,11 @@ from typing import Any
 
 import torch
 
-from s3d_splat.ask.run import open_searchable
+from s3d_splat.ask.run import named_encoder, open_searchable
 from s3d_splat.io.atomic import write_json
 from s3d_splat.io.results import write_id_png
 from s3d_splat.io.run_folder import open_run, scene_of
 from s3d_splat.io.scene import load_scene
-from s3d_splat.io.transforms import frame_name
-from s3d_splat.panoptic.render import render_panoptic
-from s3d_splat.pipeline import decode
 from s3d_splat.priors.text.options import TextOptions
 from s3d_splat.query.class_lists import class_list
 from s3d_splat.query.options import QueryOptions
@@ -34,23 +31,20 @@ def label(
     out: Path | None,
     again: bool,
 ) -> dict[str, Any]:
-    """Every object gets the best of a list of classes (see `class_list`); the test views are written with them.
+    """Every object gets the best of a list of classes (see `class_list`).
 
-    `out` (None: RUN/labels) is a folder that `evaluate panoptic --pred` takes: `instances/`, `semantics/`, `classes.json`.
+    `out` (None: RUN/labels) is a folder that `evaluate panoptic --pred` takes: `instances/` and `semantics/` of the test
+    views (of the train views where there are none), `classes.json`.
     """
     scene = load_scene(scene_of(open_run(run_folder)))
     classes = class_list(source, scene.classes)
-    found = open_searchable(run_folder, encoder, pictures, again)
+    found = open_searchable(run_folder, named_encoder(encoder), pictures, again)
     names = [entry.name for entry in classes]
     best, cosine = best_labels(found.embeddings.vector, text_vectors(names, found.encoder.encode_texts, options.templates))
     class_of = {int(id): classes[row] for id, row in zip(found.embeddings.id, best, strict=True) if row >= 0}
-    labelled = _with_classes(found.instances, class_of)
+    labelled = replace(found, instances=_with_classes(found.instances, class_of))
     folder = out or run_folder / "labels"
-    child = labelled.child_instance.reshape(-1)
-    run = found.run
-    for frame in (frame for frame in run.scene.frames if frame.split == "test"):
-        image = render_panoptic(decode(run.field, frame.camera), child, labelled, run.rasterizer, frame.camera)
-        name = f"{frame_name(frame.file_path)}.png"
+    for name, image in labelled.shown_views():
         write_id_png(folder / "instances" / name, image.instances.cpu())
         write_id_png(folder / "semantics" / name, image.semantics.cpu())
     write_json(folder / "classes.json", [{"id": e.id, "name": e.name, "is_thing": e.is_thing} for e in classes])
@@ -60,7 +54,8 @@ def label(
     ]
     truth = run_folder / "eval" / "truth"
     then = f"s3d-splat evaluate panoptic --pred {folder} --truth {truth}"
-    return {"objects": rows, "classes": names, "out": str(folder), "next": then}
+    before = "" if truth.is_dir() else f"s3d-splat evaluate run {run_folder}; "
+    return {"objects": rows, "classes": names, "out": str(folder), "next": before + then}
 
 
 def _with_classes(instances: InstanceSet, class_of: Mapping[int, ClassInfo]) -> InstanceSet:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from s3d_splat.console import progress
 from s3d_splat.errors import S3DError
 from s3d_splat.io.checkpoints import latest_checkpoint
 from s3d_splat.io.observations import load_observation
+from s3d_splat.io.transforms import frame_name
 from s3d_splat.panoptic.render import render_panoptic
 from s3d_splat.pipeline import TrainedRun, decode, instances_of, open_trained
 from s3d_splat.priors.text.base import TextEncoder
@@ -27,7 +28,9 @@ from s3d_splat.query.search import Answer, search
 from s3d_splat.query.store import fingerprints, read_embeddings, write_embeddings
 from s3d_splat.query.values import InstanceEmbeddings, ObjectTable, Viewpoints
 from s3d_splat.query.views import LEAST_PIXELS, Look, look_at_objects
-from s3d_splat.types import Frame, Gaussians, InstanceSet
+from s3d_splat.types import Frame, Gaussians, InstanceSet, PanopticImage
+
+_SIDES = 9  # cameras that tell an object's colour
 
 log = logging.getLogger("s3d_splat")
 
@@ -38,11 +41,22 @@ class SearchableRun:
 
     run: TrainedRun
     instances: InstanceSet
-    gaussians: Gaussians  # as the first frame sees them
+    gaussians: Gaussians  # in the colours that they have from most sides
     objects: ObjectTable
     embeddings: InstanceEmbeddings
     viewpoints: Viewpoints
     encoder: TextEncoder
+
+    def shown_views(self) -> Iterator[tuple[str, PanopticImage]]:
+        """File name and rendered objects of every test view, or of every train view where there are no test views."""
+        scene, child = self.run.scene, self.instances.child_instance.reshape(-1)
+        frames = [frame for frame in scene.frames if frame.split == "test"] or scene.frames
+        with progress("rendering the views") as advance:
+            for number, frame in enumerate(frames, start=1):
+                gaussians = decode(self.run.field, frame.camera)
+                image = render_panoptic(gaussians, child, self.instances, self.run.rasterizer, frame.camera)
+                yield f"{frame_name(frame.file_path)}.png", image
+                advance(number, len(frames))
 
     def ask(self, text: str, options: QueryOptions) -> Answer:
         """The objects that a sentence names, best first.
@@ -55,13 +69,13 @@ class SearchableRun:
 
 def open_searchable(
     run_folder: Path,
-    encoder: TextOptions | TextEncoder | Callable[[], TextEncoder],
+    encoder: Callable[[], TextEncoder],
     pictures: PictureOptions,
     again: bool = False,
 ) -> SearchableRun:
     """A run with the vectors of its objects, which are made where they are missing, or all of them `again`.
 
-    An encoder that is named only is loaded once it is known that the run can be asked.
+    The encoder is loaded once it is known that the run can be asked.
 
     Raises:
         S3DError: no trained run, no objects, or vectors of another encoder.
@@ -69,18 +83,23 @@ def open_searchable(
     run = open_trained(run_folder)
     instances = instances_of(run_folder, run.field.anchor_count)
     frames = [frame for frame in run.scene.frames if frame.split == "train"]
-    gaussians = decode(run.field, frames[0].camera)
+    gaussians = _seen_from_all_sides(run, frames)
     names = {entry.id: entry.name for entry in run.scene.classes}
     objects = object_table(gaussians, instances, names, [frame.camera for frame in frames])
     if not len(objects.id):
         raise S3DError(
             f"{run_folder} has no objects", why="a question is asked of objects", fix=f"s3d-splat aggregate {run_folder}"
         )
-    model = _loaded(encoder)
+    model = encoder()
     embeddings = _embeddings(run, instances, objects, frames, model, pictures, again)
     poses = torch.stack([frame.camera.T_world_camera for frame in frames]).double().numpy()
     viewpoints = Viewpoints(poses, embeddings.pixels >= LEAST_PIXELS)
     return SearchableRun(run, instances, gaussians, objects, embeddings, viewpoints, model)
+
+
+def named_encoder(options: TextOptions) -> Callable[[], TextEncoder]:
+    """What loads the encoder that the options name, for `open_searchable`."""
+    return lambda: make_text_encoder(options)
 
 
 class LateSearch:
@@ -105,12 +124,6 @@ class LateSearch:
         if self._encoder is None:
             self._encoder = make_text_encoder(self._options)
         return self._encoder
-
-
-def _loaded(encoder: TextOptions | TextEncoder | Callable[[], TextEncoder]) -> TextEncoder:
-    if isinstance(encoder, TextOptions):
-        return make_text_encoder(encoder)
-    return encoder if isinstance(encoder, TextEncoder) else encoder()
 
 
 def _embeddings(
@@ -140,6 +153,13 @@ def _embeddings(
     fresh = len(objects.id) - (0 if known is None else np.isin(objects.id, known.id).sum())
     log.info("%d of %d objects have new vectors, %s", fresh, len(objects.id), path)
     return made
+
+
+def _seen_from_all_sides(run: TrainedRun, frames: Sequence[Frame]) -> Gaussians:
+    """The Gaussians with the median of their colours over a few cameras: what gleams to one of them is no colour."""
+    few = [frames[i] for i in np.unique(np.linspace(0, len(frames) - 1, _SIDES).round().astype(int))]
+    seen = [decode(run.field, frame.camera) for frame in few]
+    return replace(seen[0], colours=torch.stack([one.colours for one in seen]).median(dim=0).values)
 
 
 def _look(run: TrainedRun, instances: InstanceSet, frame: Frame) -> Callable[[], Look]:

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int
 
 
-def coco_masks(views: Iterable[tuple[str, Int[np.ndarray, "h w"]]], ids: Sequence[int]) -> dict[str, Any]:
-    """COCO's dict of views, each a file name and ids of pixels: an annotation for each object of `ids` that a view shows.
+class CocoMasks:
+    """COCO's dict of views, which are added one by one: an annotation for each chosen object that a view shows.
 
     A category is an instance id; masks are compressed RLE; `bbox` is x, y, width, height.
     """
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for number, (name, shown) in enumerate(views, start=1):
-        images.append({"id": number, "file_name": name, "width": shown.shape[1], "height": shown.shape[0]})
-        for id in ids:
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        """Args: ids: of the chosen objects."""
+        self.ids = tuple(int(id) for id in ids)
+        self._images: list[dict[str, Any]] = []
+        self._annotations: list[dict[str, Any]] = []
+
+    def add(self, name: str, shown: Int[np.ndarray, "h w"]) -> None:
+        """A view by its file name, with the id of each pixel."""
+        number = len(self._images) + 1
+        self._images.append({"id": number, "file_name": name, "width": shown.shape[1], "height": shown.shape[0]})
+        for id in self.ids:
             if (shown == id).any():
-                about = {"id": len(annotations) + 1, "image_id": number, "category_id": int(id), "iscrowd": 0}
-                annotations.append(about | _mask(shown == id))
-    return {
-        "images": images,
-        "annotations": annotations,
-        "categories": [{"id": int(id), "name": f"instance {id}"} for id in ids],
-    }
+                about = {"id": len(self._annotations) + 1, "image_id": number, "category_id": id, "iscrowd": 0}
+                self._annotations.append(about | _mask(shown == id))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        categories = [{"id": id, "name": f"instance {id}"} for id in self.ids]
+        return {"images": self._images, "annotations": self._annotations, "categories": categories}
 
 
 def _mask(mask: np.ndarray) -> dict[str, Any]:

@@ -15,6 +15,7 @@ _POINTS = 256  # of an object
 _OUTSIDE = 0.02  # share of an object's Gaussians beyond each face of its box: floaters
 _OPAQUE = 0.1  # Gaussians under this opacity show nothing
 _NEAR_COLOUR = 0.2  # RGB distance of colours that count as one
+_FLAT = 1e-3  # of the largest eigenvalue; under that, axes have no second direction
 _ROUNDS = 8  # of the search for the most frequent colour
 
 
@@ -55,26 +56,42 @@ def object_table(
 
 
 def upright(cameras: Sequence[Camera]) -> Float[np.ndarray, "4 4"]:
-    """`T_upright_world`, a rotation: z is the direction that is most at right angles to all cameras' x axes.
+    """`T_upright_world`, a rotation: z is the direction that is most at right angles to one axis of all cameras.
 
-    People hold cameras level and tilt them up and down: the x axes stay horizontal, whatever is looked at. The sign is that
-    of the cameras' mean upward direction. Without cameras the world's z points up already.
+    People hold cameras level and tilt them up and down: the x axes stay horizontal, whatever is looked at, or the y axes
+    where all pictures were taken sideways. Upwards is where the other axis tells, or, sideways, where cameras look away
+    from: they look down more than up. Without cameras the world's z points up already.
     """
     result = np.eye(4)
     if not cameras:
         return result
     poses = torch.stack([camera.T_world_camera for camera in cameras]).double().cpu().numpy()
-    right, upward = poses[:, :3, 0], -poses[:, :3, 1].mean(axis=0)
-    values, vectors = np.linalg.eigh(right.T @ right)
-    # Where all cameras look the same way, two directions are at right angles to them: of these the one nearest to upward.
-    flat = vectors[:, values < values.max() * 1e-3 + 1e-12] if values[1] < 1e-3 * values[2] else vectors[:, :1]
-    up = flat @ (flat.T @ upward)
-    up = up / max(np.linalg.norm(up), 1e-12)
-    x = np.eye(3)[1 if abs(up[0]) > 0.9 else 0]  # the world's x, level, so that sizes keep their axes
-    x = x - up * (up @ x)
-    x = x / np.linalg.norm(x)
-    result[:3, :3] = np.stack((x, np.cross(up, x), up))
+    x, y, forward = poses[:, :3, 0], poses[:, :3, 1], poses[:, :3, 2]
+    sideways = _unevenness(y) < 0.5 * _unevenness(x)
+    up = _across(y, -forward.mean(axis=0)) if sideways else _across(x, -y.mean(axis=0))
+    level = np.eye(3)[1 if abs(up[0]) > 0.9 else 0]  # the world's x, level, so that sizes keep their axes
+    level = level - up * (up @ level)
+    level = level / np.linalg.norm(level)
+    result[:3, :3] = np.stack((level, np.cross(up, level), up))
     return result
+
+
+def _unevenness(axes: Float[np.ndarray, "v 3"]) -> float:
+    """0 where the axes span a plane and never leave it, up to 1 where they go anywhere, or all the same way."""
+    low, middle, high = np.linalg.eigvalsh(axes.T @ axes)
+    return float(low / middle) if middle > _FLAT * high else 1.0
+
+
+def _across(axes: Float[np.ndarray, "v 3"], hint: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+    """The unit direction at right angles to the axes, on the side of the hint.
+
+    Where all cameras look the same way many directions are; of these, the one nearest to the hint.
+    """
+    values, vectors = np.linalg.eigh(axes.T @ axes)
+    flat = vectors[:, :2] if values[1] <= _FLAT * values[2] else vectors[:, :1]
+    found = flat @ (flat.T @ hint)
+    length = np.linalg.norm(found)
+    return found / length if length > 1e-9 else flat[:, 0]
 
 
 def most_frequent_colour(colours: Float[np.ndarray, "n 3"], weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, "3"]:

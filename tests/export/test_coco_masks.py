@@ -3,13 +3,16 @@
 import numpy as np
 from pycocotools import mask as coco
 
-from s3d_splat.export.coco_masks import coco_masks
+from s3d_splat.export.coco_masks import CocoMasks
 
 
 def test_an_annotation_for_each_object_that_a_view_shows() -> None:
     first = np.array([[3, 3, 0], [0, 3, 7]])
     second = np.array([[7, 7, 7], [0, 0, 0]])
-    found = coco_masks([("a.png", first), ("b.png", second)], [3, 7])
+    masks = CocoMasks([3, 7])
+    masks.add("a.png", first)
+    masks.add("b.png", second)
+    found = masks.as_dict()
     assert found["images"] == [
         {"id": 1, "file_name": "a.png", "width": 3, "height": 2},
         {"id": 2, "file_name": "b.png", "width": 3, "height": 2},
@@ -25,4 +28,6 @@ def test_an_annotation_for_each_object_that_a_view_shows() -> None:
 
 
 def test_nothing_shown() -> None:
-    assert coco_masks([("a.png", np.zeros((2, 2), dtype=int))], [1])["annotations"] == []
+    masks = CocoMasks([1])
+    masks.add("a.png", np.zeros((2, 2), dtype=int))
+    assert masks.as_dict()["annotations"] == []

@@ -1,5 +1,7 @@
 """Which way is up, boxes, colours."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,21 @@ def test_sizes_keep_their_axes_when_up_is_not_quite_the_worlds(tilt: tuple[float
     turn = rotation_matrices(torch.tensor([[1.0, tilt[0], tilt[1], 0.0]], dtype=torch.float64))[0]
     rotation = upright([looking(x, 0.2, turn) for x in (0.0, 1.0, 2.5, 4.0)])
     assert rotation[:3, :3] == pytest.approx(np.eye(3), abs=0.02)
+
+
+@pytest.mark.parametrize("quarter", [1, -1])
+@pytest.mark.parametrize("more", [0.0, 0.3])
+def test_up_of_pictures_taken_sideways(quarter: int, more: float) -> None:
+    """Cameras turned by a quarter about their axis, to either side, that look down more than up, all by the same angle or
+    not."""
+    roll = rotation_matrices(torch.tensor([[1.0, 0.0, 0.0, float(quarter)]], dtype=torch.float64))[0]
+    cameras = []
+    for x, pitch in ((0.0, 0.3), (1.0, -0.5), (2.5, 0.4), (4.0, 0.2), (5.2, 0.1)):
+        level = looking(x, 0.05 + more * pitch)
+        pose = level.T_world_camera.double()
+        pose[:3, :3] = pose[:3, :3] @ roll
+        cameras.append(replace(level, T_world_camera=pose.float()))
+    assert upright(cameras)[2, :3] == pytest.approx([0, 0, 1], abs=1e-3)
 
 
 def test_up_of_cameras_that_all_look_one_way_is_theirs() -> None:

@@ -109,7 +109,11 @@ def test_an_object_that_no_view_shows_has_no_class(
     main(["query", str(run), "--labels", str(labels)])
     printed = capsys.readouterr().out
     assert f"labels of the test views: {run / 'labels'}" in printed
-    assert f"next: s3d-splat evaluate panoptic --pred {run / 'labels'} --truth {run / 'eval' / 'truth'}" in printed
+    then = f"s3d-splat evaluate panoptic --pred {run / 'labels'} --truth {run / 'eval' / 'truth'}"
+    assert f"next: s3d-splat evaluate run {run}; {then}" in printed  # the copy has not been evaluated
+    (run / "eval" / "truth").mkdir(parents=True)
+    main(["query", str(run), "--labels", str(labels)])
+    assert f"next: {then}" in capsys.readouterr().out
     assert "None" not in printed
     semantics, instances = (ids(run / "labels" / kind / "0003.png") for kind in ("semantics", "instances"))
     assert set(semantics[instances == 9].tolist()) <= {0}

@@ -183,7 +183,7 @@ def test_a_table_stands_for_the_encoder_that_made_it(
 
 def test_what_is_searched_lies_in_rows_of_the_same_objects_and_train_views(run: Path):
     encoder = ColourWords()
-    found = open_searchable(run, encoder, PictureOptions(views=2))
+    found = open_searchable(run, lambda: encoder, PictureOptions(views=2))
     train = [frame for frame in found.run.scene.frames if frame.split == "train"]
     assert found.embeddings.id.tolist() == found.objects.id.tolist() == [1, 2, 3]
     assert found.embeddings.frames == tuple(frame.file_path for frame in train)
