@@ -12,9 +12,6 @@ from jaxtyping import Float
 from benchmarks.queries.questions import QUESTIONS, RoomQuestion
 from s3d_splat.ask.run import SearchableRun, open_searchable
 from s3d_splat.io.images import read_counts
-from s3d_splat.io.transforms import frame_name
-from s3d_splat.panoptic.render import render_panoptic
-from s3d_splat.pipeline import decode
 from s3d_splat.priors.text.base import TextEncoder
 from s3d_splat.query.options import QueryOptions
 from s3d_splat.query.picture_options import PictureOptions
@@ -58,14 +55,11 @@ def ask_room(
 def overlaps(found: SearchableRun) -> tuple[Mapping[int, Float[np.ndarray, " t"]], list[int]]:
     """For each object of a run its IoU with every true object over all test views, and the true ids."""
     root = found.run.scene.root / "truth" / "instances"
-    child = found.instances.child_instance.reshape(-1)
     true = [entry.id for entry in found.run.scene.instances]
     ours = found.objects.id.tolist()
     both = np.zeros((max(ours) + 1, max(true) + 1), dtype=np.int64)
-    for frame in (frame for frame in found.run.scene.frames if frame.split == "test"):
-        gaussians = decode(found.run.field, frame.camera)
-        image = render_panoptic(gaussians, child, found.instances, found.run.rasterizer, frame.camera)
-        truth = read_counts(root / f"{frame_name(frame.file_path)}.png", "instances", where=str(root)).astype(np.int64)
+    for name, image in found.shown_views():
+        truth = read_counts(root / name, "instances", where=str(root)).astype(np.int64)
         np.add.at(both, (image.instances.cpu().numpy().ravel(), truth.ravel()), 1)
     union = both.sum(axis=1)[:, None] + both.sum(axis=0)[None] - both
     iou = both / np.maximum(union, 1)

@@ -10,15 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
 
-from s3d_splat.ask.run import SearchableRun, named_encoder, open_searchable
+from s3d_splat.ask.run import SearchableRun, named_encoder, open_searchable, rendered_objects
 from s3d_splat.export.coco_masks import CocoMasks
 from s3d_splat.export.ply import write_gaussian_ply
 from s3d_splat.io.atomic import write_json
 from s3d_splat.io.results import write_colour_png
 from s3d_splat.panoptic.palette import highlighted_picture
-from s3d_splat.panoptic.render import render_panoptic
 from s3d_splat.pipeline import decode
 from s3d_splat.priors.text.options import TextOptions
 from s3d_splat.query.language import parse
@@ -26,7 +24,7 @@ from s3d_splat.query.options import QueryOptions
 from s3d_splat.query.picture_options import PictureOptions
 from s3d_splat.query.search import Hit
 from s3d_splat.query.views import LEAST_PIXELS
-from s3d_splat.types import Frame, Gaussians
+from s3d_splat.types import Gaussians
 
 
 def query(
@@ -94,7 +92,7 @@ def folder_name(text: str) -> str:
 
 
 def _described(found: SearchableRun, hit: Hit) -> dict[str, Any]:
-    """A hit with what a user asks next: where it is and how large, in the scene's world."""
+    """A hit with what a user asks next: where it is in the scene's world, and its size along level axes and upwards."""
     row = int(np.searchsorted(found.objects.id, hit.id))
     low, high = found.objects.box[row]
     return {
@@ -119,13 +117,8 @@ def _write_picture(found: SearchableRun, ids: Sequence[int], path: Path) -> None
     frame = next(frame for frame in found.run.scene.frames if frame.file_path == best)
     with torch.no_grad():
         colour = found.run.rasterizer.render(decode(found.run.field, frame.camera), frame.camera).colour.cpu()
-    write_colour_png(path, highlighted_picture(_rendered_ids(found, frame), ids, colour))
-
-
-def _rendered_ids(found: SearchableRun, frame: Frame) -> Int[torch.Tensor, "h w"]:
-    child = found.instances.child_instance.reshape(-1)
-    gaussians = decode(found.run.field, frame.camera)
-    return render_panoptic(gaussians, child, found.instances, found.run.rasterizer, frame.camera).instances.cpu()
+    shown = rendered_objects(found.run, found.instances, frame).instances.cpu()
+    write_colour_png(path, highlighted_picture(shown, ids, colour))
 
 
 def _gaussians_of(found: SearchableRun, id: int) -> Gaussians:

@@ -49,13 +49,11 @@ class SearchableRun:
 
     def shown_views(self) -> Iterator[tuple[str, PanopticImage]]:
         """File name and rendered objects of every test view, or of every train view where there are no test views."""
-        scene, child = self.run.scene, self.instances.child_instance.reshape(-1)
+        scene = self.run.scene
         frames = [frame for frame in scene.frames if frame.split == "test"] or scene.frames
         with progress("rendering the views") as advance:
             for number, frame in enumerate(frames, start=1):
-                gaussians = decode(self.run.field, frame.camera)
-                image = render_panoptic(gaussians, child, self.instances, self.run.rasterizer, frame.camera)
-                yield f"{frame_name(frame.file_path)}.png", image
+                yield f"{frame_name(frame.file_path)}.png", rendered_objects(self.run, self.instances, frame)
                 advance(number, len(frames))
 
     def ask(self, text: str, options: QueryOptions) -> Answer:
@@ -95,6 +93,12 @@ def open_searchable(
     poses = torch.stack([frame.camera.T_world_camera for frame in frames]).double().numpy()
     viewpoints = Viewpoints(poses, embeddings.pixels >= LEAST_PIXELS)
     return SearchableRun(run, instances, gaussians, objects, embeddings, viewpoints, model)
+
+
+def rendered_objects(run: TrainedRun, instances: InstanceSet, frame: Frame) -> PanopticImage:
+    """Which object each pixel of a frame shows, as the run renders it."""
+    child = instances.child_instance.reshape(-1)
+    return render_panoptic(decode(run.field, frame.camera), child, instances, run.rasterizer, frame.camera)
 
 
 def named_encoder(options: TextOptions) -> Callable[[], TextEncoder]:
@@ -163,11 +167,9 @@ def _seen_from_all_sides(run: TrainedRun, frames: Sequence[Frame]) -> Gaussians:
 
 
 def _look(run: TrainedRun, instances: InstanceSet, frame: Frame) -> Callable[[], Look]:
-    child = instances.child_instance.reshape(-1)
-
     def look() -> Look:
         observed = load_observation(frame)
-        rendered = render_panoptic(decode(run.field, frame.camera), child, instances, run.rasterizer, frame.camera)
+        rendered = rendered_objects(run, instances, frame)
         given = None if observed.instances is None else observed.instances.numpy()
         return Look(frame.camera, rendered.instances.cpu().numpy(), observed.image.numpy(), given)
 

@@ -71,12 +71,6 @@ def agreement(colours: Float[np.ndarray, "k 3"], names: Sequence[str]) -> Float[
     return np.exp(-0.5 * (excess / _TOLERANCE) ** 2)
 
 
-def nearest_name(colour: Float[np.ndarray, "3"]) -> str:
-    """The name that a colour (RGB 0..1) deserves most."""
-    measured = _weighted(oklab(colour[None]))
-    return min(_PROTOTYPES, key=lambda name: float(_distance(measured, _PROTOTYPES[name])[0]))
-
-
 def _distance(measured: Float[np.ndarray, "k 3"], region: Float[np.ndarray, "p 3"]) -> Float[np.ndarray, " k"]:
     return np.linalg.norm(measured[:, None] - region[None], axis=-1).min(axis=1)
 
