@@ -18,7 +18,7 @@ from nerfstudio_plugin.start_view import StartView
 from s3d_splat.ask.run import LateSearch
 from s3d_splat.errors import S3DError
 from s3d_splat.io.scene import frames_of
-from s3d_splat.pipeline import instances_of
+from s3d_splat.pipeline.runs import instances_of
 from s3d_splat.query.language import parse
 from s3d_splat.query.search import Answer
 from s3d_splat.training.session import TrainingSession, open_session

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nerfstudio_plugin.config import SplatTrainerConfig
-from s3d_splat import pipeline as runs
 from s3d_splat.config import Config, config_from_dict
 from s3d_splat.errors import S3DError
 from s3d_splat.io.checkpoints import checkpoint_path, latest_checkpoint, load_checkpoint
 from s3d_splat.io.run_folder import RunFolder, open_run, scene_of
+from s3d_splat.pipeline.train import start_run
 from s3d_splat.raster.base import Rasterizer
 from s3d_splat.training.log import keep_steps_before
 from s3d_splat.training.session import TrainingSession
@@ -38,7 +38,7 @@ def open_folder(root: Path, scene: Scene, config: Config, rasterizer: Rasterizer
         S3DError: it holds a run of another scene or with another configuration.
     """
     if not (root / "run.json").exists():
-        return runs.start_run(scene, root, config, shlex.join(["ns-train", *sys.argv[1:]]), rasterizer), False
+        return start_run(scene, root, config, shlex.join(["ns-train", *sys.argv[1:]]), rasterizer), False
     run = open_run(root)
     same_scene = scene_of(run).resolve() == scene.root.resolve()
     if not same_scene or config_from_dict(dict(run.info.configuration)) != config:

@@ -17,9 +17,10 @@ from nerfstudio_plugin.config import SplatTrainerConfig
 from nerfstudio_plugin.errors import user_errors
 from nerfstudio_plugin.pipeline import SplatPipeline
 from nerfstudio_plugin.resume import Source, named_source, open_folder, restore
-from s3d_splat import pipeline as runs
 from s3d_splat.config import automatic_preset
 from s3d_splat.io.run_folder import RunFolder
+from s3d_splat.pipeline.objects import find_instances
+from s3d_splat.pipeline.train import save_training
 from s3d_splat.training.log import log_step
 from s3d_splat.training.session import TrainingSession
 
@@ -86,7 +87,7 @@ class SplatTrainer(Trainer):
         """Write the run's checkpoint, from which training goes on, and nerfstudio's, from which its commands render."""
         if self._saved_step == self.session.step_index:
             return
-        runs.save_training(self.run, self.session, self._seconds())
+        save_training(self.run, self.session, self._seconds())
         self._save_for_nerfstudio(step)
         self._saved_step = self.session.step_index
         self._last_save = time.monotonic()
@@ -122,7 +123,7 @@ class SplatTrainer(Trainer):
     def _find_instances(self) -> None:
         options = self.config.pipeline.model.run_config().instances  # type: ignore[attr-defined]
         model, scene = self.pipeline.splats, self.pipeline.datamanager.scene
-        model.instances = runs.find_instances(self.run, scene, self.session.field, model.rasterizer, options)
+        model.instances = find_instances(self.run, scene, self.session.field, model.rasterizer, options)
         log.info("wrote %s; next: s3d-splat evaluate run %s", self.run.root, self.run.root)
 
     def _seconds(self) -> float:

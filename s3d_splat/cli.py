@@ -35,9 +35,9 @@ _PREPARE = PrepareOptions()
 
 def demo(out: Path = Path("out/demo"), json_output: Json = False) -> None:
     """The built-in room from nothing to the report: make, train, aggregate, render, evaluate."""
-    from s3d_splat import pipeline
+    from s3d_splat.pipeline import demo
 
-    report(pipeline.demo(out, load_preset(automatic_preset()), _command()), json_output)
+    report(demo.demo(out, load_preset(automatic_preset()), _command()), json_output)
     if not json_output:
         print(f"report: {out / 'run' / 'report.html'}")
 
@@ -114,7 +114,7 @@ def _train_command(default: Config) -> Callable[..., None]:
             preset: cpu, fast, gpu, paper, or auto (by what the machine has); every other flag overrides it.
             resume: Go on with the training that RUN holds, with its own configuration.
         """
-        from s3d_splat import pipeline
+        from s3d_splat.pipeline import train
 
         if resume and config != default:
             raise S3DError(
@@ -123,9 +123,9 @@ def _train_command(default: Config) -> Callable[..., None]:
                 fix="leave the other options away, or train into another run folder",
             )
         if resume:
-            pipeline.resume_training(scene, run)
+            train.resume_training(scene, run)
         else:
-            pipeline.train(scene, run, config, _command())
+            train.train(scene, run, config, _command())
         print(f"wrote {run}; next: s3d-splat evaluate run {run}")
 
     return train
@@ -144,9 +144,9 @@ def _aggregate_command(default: InstanceOptions) -> Callable[..., None]:
             run: A trained run folder; its instances.npz is replaced. Options that are not given are the run's own.
             auto: Choose the feature threshold from the masks of the training views, though the run has a number.
         """
-        from s3d_splat import pipeline
+        from s3d_splat.pipeline import objects
 
-        found = pipeline.aggregate(run, _with_chosen_threshold(instances, default) if auto else instances)
+        found = objects.aggregate(run, _with_chosen_threshold(instances, default) if auto else instances)
         print(f"{found.instance_id.numel()} instances in {run / 'instances.npz'}; next: s3d-splat evaluate run {run}")
 
     return aggregate
@@ -174,9 +174,9 @@ def render(
         path: Cameras on a path instead of those of a split.
         frames: Cameras on that path.
     """
-    from s3d_splat import pipeline
+    from s3d_splat.pipeline import views
 
-    print(f"wrote {pipeline.render(run, path or split, frames)}")
+    print(f"wrote {views.render(run, path or split, frames)}")
 
 
 def build_app(default: Config) -> SubcommandApp:

@@ -24,9 +24,9 @@ def evaluate_run(run: Annotated[Path, arg(metavar="RUN")], /, details: Details =
     Args:
         run: A trained run folder.
     """
-    from s3d_splat import pipeline
+    from s3d_splat.pipeline import measure
 
-    report(pipeline.evaluate(run), json_output, details)
+    report(measure.evaluate(run), json_output, details)
     if not json_output:
         print(f"report: {run / 'report.html'}")
 

@@ -21,7 +21,6 @@ from benchmarks.instances.alternatives.base import Material, found_objects, gath
 from benchmarks.instances.alternatives.registry import alternative
 from benchmarks.instances.truth import object_figures
 from benchmarks.instances.variants import Cell, Settings
-from s3d_splat import pipeline
 from s3d_splat.config import config_to_dict
 from s3d_splat.errors import S3DError
 from s3d_splat.evaluation.run import evaluate_run
@@ -30,6 +29,10 @@ from s3d_splat.io.results import write_instances
 from s3d_splat.io.run_folder import open_run
 from s3d_splat.io.scene import frames_of
 from s3d_splat.io.transforms import frame_name
+from s3d_splat.pipeline.objects import find_instances
+from s3d_splat.pipeline.runs import TrainedRun, decode, open_trained
+from s3d_splat.pipeline.train import resume_training, train
+from s3d_splat.pipeline.views import write_views
 from s3d_splat.synthetic.generate import write_scene
 from s3d_splat.synthetic.options import SynthOptions, parse_fault
 
@@ -103,9 +106,9 @@ def train_and_measure(cells: Sequence[Cell], folders: Folders) -> None:
     scene, run = folders.scene(first), folders.training(first)
     if not (run / "instances.npz").exists():
         if (run / "run.json").exists():
-            pipeline.resume_training(scene, run)
+            resume_training(scene, run)
         else:
-            pipeline.train(scene, run, first.config, f"python -m benchmarks.instances {first.training}")
+            train(scene, run, first.config, f"python -m benchmarks.instances {first.training}")
     materials: dict[str, Material] = {}
     for cell in cells:
         measure(cell, folders, materials)
@@ -118,16 +121,16 @@ def measure(cell: Cell, folders: Folders, materials: dict[str, Material]) -> Non
     """
     folder = folders.result(cell)
     link_run(folders.training(cell), folder, cell)
-    run = pipeline.open_trained(folder)
+    run = open_trained(folder)
     seconds = _find(run, cell, materials)
-    instances = pipeline.read_instances(run.folder.instances)
+    instances = read_instances(run.folder.instances)
     cameras = {frame_name(frame.file_path): frame.camera for frame in frames_of(run.scene, "test")}
-    fps = pipeline.write_views(run, instances, cameras, "test")
+    fps = write_views(run, instances, cameras, "test")
     found = evaluate_run(
         run.folder,
         run.scene,
         instances,
-        pipeline.decode(run.field, run.scene.frames[0].camera),
+        decode(run.field, run.scene.frames[0].camera),
         run.field.positions,
         train_seconds=run.seconds,
         peak_memory_mb=run.peak_memory_mb,
@@ -157,13 +160,13 @@ def link_run(training: Path, folder: Path, cell: Cell) -> None:
         link.symlink_to(os.path.relpath(training / "checkpoints", folder), target_is_directory=True)
 
 
-def _find(run: pipeline.TrainedRun, cell: Cell, materials: dict[str, Material]) -> float:
+def _find(run: TrainedRun, cell: Cell, materials: dict[str, Material]) -> float:
     """Write `instances.npz`; returns the seconds from field and masks to objects."""
     options = cell.config.instances
     name = cell.variant.alternative
     if name is None:
         start = time.perf_counter()
-        pipeline.find_instances(run.folder, run.scene, run.field, run.rasterizer, options)
+        find_instances(run.folder, run.scene, run.field, run.rasterizer, options)
         return time.perf_counter() - start
     key = repr(options)
     if key not in materials:

@@ -17,7 +17,7 @@ from s3d_splat.export.ply import write_gaussian_ply
 from s3d_splat.io.atomic import write_json
 from s3d_splat.io.results import write_colour_png
 from s3d_splat.panoptic.palette import highlighted_picture
-from s3d_splat.pipeline import decode
+from s3d_splat.pipeline.runs import decode
 from s3d_splat.priors.text.options import TextOptions
 from s3d_splat.query.language import parse
 from s3d_splat.query.options import QueryOptions

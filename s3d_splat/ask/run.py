@@ -16,7 +16,7 @@ from s3d_splat.io.checkpoints import latest_checkpoint
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.transforms import frame_name
 from s3d_splat.panoptic.render import render_panoptic
-from s3d_splat.pipeline import TrainedRun, decode, instances_of, open_trained
+from s3d_splat.pipeline.runs import TrainedRun, decode, instances_of, open_trained
 from s3d_splat.priors.text.base import TextEncoder
 from s3d_splat.priors.text.options import TextOptions
 from s3d_splat.priors.text.registry import make_text_encoder

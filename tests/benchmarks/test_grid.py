@@ -11,7 +11,7 @@ from benchmarks.instances.table import markdown, table_rows
 from benchmarks.instances.variants import Cell, Settings, Variant, cell
 from benchmarks.instances.work import Folders
 from s3d_splat.errors import S3DError
-from s3d_splat.pipeline import open_trained
+from s3d_splat.pipeline.runs import open_trained
 from tests.scene_fixtures import write_tiny_scene
 
 SETTINGS = Settings(steps=40, frames=8, width=32, height=32)

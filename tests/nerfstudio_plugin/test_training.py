@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from nerfstudio_plugin import trainer as trainer_module
-from s3d_splat import pipeline
 from s3d_splat.config import config_from_dict
 from s3d_splat.io.checkpoints import latest_checkpoint, load_checkpoint
 from s3d_splat.io.results import read_instances
 from s3d_splat.io.run_folder import open_run
+from s3d_splat.pipeline.measure import evaluate
+from s3d_splat.pipeline.train import train
 from tests.nerfstudio_plugin.conftest import STEPS
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -67,7 +68,7 @@ def test_it_leaves_a_run_folder_and_nerfstudios_files(trained: Path):
 
 def test_both_doors_run_the_same_steps(trained: Path, scene_folder: Path, tmp_path: Path):
     config = config_from_dict(dict(open_run(trained).info.configuration))
-    pipeline.train(scene_folder, tmp_path / "run", config, "s3d-splat train")
+    train(scene_folder, tmp_path / "run", config, "s3d-splat train")
     assert_same_field(trained, tmp_path / "run")
     ours, other = read_instances(tmp_path / "run" / "instances.npz"), read_instances(trained / "instances.npz")
     assert torch.equal(ours.child_instance, other.child_instance)
@@ -75,7 +76,7 @@ def test_both_doors_run_the_same_steps(trained: Path, scene_folder: Path, tmp_pa
 
 def test_the_other_commands_work_on_its_run_folder(trained: Path, tmp_path: Path):
     run = shutil.copytree(trained, tmp_path / "run")
-    metrics = pipeline.evaluate(run)
+    metrics = evaluate(run)
     assert metrics["psnr"] > 10
     assert (run / "renders" / "test" / "panoptic" / "0003.png").exists()
 

@@ -10,7 +10,7 @@ from PIL import Image
 from plyfile import PlyData
 
 from s3d_splat.cli import main
-from s3d_splat.pipeline import decode, open_trained
+from s3d_splat.pipeline.runs import decode, open_trained
 from tests.scenario.chairs import ColourWords, asked, instances_of, knows_colours, own_copy
 
 FILES = ("answer.json", "instance.ply", "masks.json", "picture.png")

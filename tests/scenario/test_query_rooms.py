@@ -19,7 +19,7 @@ from benchmarks.queries.teacher import taught_encoder
 from s3d_splat.ask import run as ask_run
 from s3d_splat.ask.run import SearchableRun
 from s3d_splat.config import load_preset
-from s3d_splat.pipeline import train
+from s3d_splat.pipeline.train import train
 from s3d_splat.query import crops
 from s3d_splat.query.picture_options import PictureOptions
 from s3d_splat.query.values import InstanceEmbeddings

@@ -20,7 +20,7 @@ from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.instances.relift.rounds import is_unlabelled, with_neighbours
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.scene import frames_of
-from s3d_splat.pipeline import TrainedRun, decode
+from s3d_splat.pipeline.runs import TrainedRun, decode
 from s3d_splat.raster.base import Rasterizer
 from s3d_splat.types import InstanceSet, Scene
 

@@ -1,0 +1,77 @@
+"""A trained run folder, opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from s3d_splat.config import Config, config_from_dict
+from s3d_splat.errors import S3DError
+from s3d_splat.io.checkpoints import latest_checkpoint, load_checkpoint
+from s3d_splat.io.results import read_instances
+from s3d_splat.io.run_folder import RunFolder, open_run, scene_of
+from s3d_splat.io.scene import load_scene
+from s3d_splat.raster.base import Rasterizer
+from s3d_splat.raster.registry import make_rasterizer
+from s3d_splat.scaffold.field import AnchorField, field_from_state
+from s3d_splat.types import Camera, Gaussians, InstanceSet, Scene
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run folder with what is needed to render from it."""
+
+    folder: RunFolder
+    scene: Scene
+    config: Config
+    field: AnchorField
+    rasterizer: Rasterizer
+    seconds: float  # of training
+    peak_memory_mb: float  # of the process that trained
+
+
+def open_trained(run_folder: Path) -> TrainedRun:
+    """Open a run whose training has written a checkpoint.
+
+    Raises:
+        S3DError: no run, no checkpoint, or a scene that is gone or has changed.
+    """
+    folder = open_run(run_folder)
+    config = config_from_dict(dict(folder.info.configuration))
+    path = latest_checkpoint(folder.checkpoints)
+    if path is None:
+        raise S3DError(
+            f"{run_folder} has no checkpoint",
+            why="nothing has been trained into it yet",
+            fix=f"s3d-splat train {folder.info.scene} {run_folder} --resume",
+        )
+    scene = load_scene(scene_of(folder))
+    rasterizer = make_rasterizer(config.raster)
+    state = load_checkpoint(path)
+    field = field_from_state(state["session"]["field"], config.scaffold).to(rasterizer.device)
+    return TrainedRun(folder, scene, config, field, rasterizer, state["seconds"], state["peak_memory_mb"])
+
+
+def instances_of(run_folder: Path, anchors: int) -> InstanceSet:
+    """The objects of a run whose field has so many anchors.
+
+    Raises:
+        S3DError: `instances.npz` is missing or damaged, or was found at another step of the training.
+    """
+    path = run_folder / "instances.npz"
+    instances = read_instances(path)
+    if len(instances.anchor_instance) != anchors:
+        raise S3DError(
+            f"{path} has {len(instances.anchor_instance)} anchors, the checkpoint has {anchors}",
+            why="the instances were found at another step of the training",
+            fix=f"let the training end, or find them again: s3d-splat aggregate {run_folder}",
+        )
+    return instances
+
+
+@torch.no_grad()
+def decode(field: AnchorField, camera: Camera) -> Gaussians:
+    """All Gaussians of a field as seen from a camera, without features and gradients."""
+    return field.decode(camera, with_features=False)
