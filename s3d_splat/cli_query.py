@@ -27,6 +27,7 @@ def query(
     labels: str | None = None,
     out: Path | None = None,
     again: Annotated[bool, FlagCreatePairsOff] = False,
+    table: Path | None = None,
     encoder: Annotated[TextOptions, arg(name="")] = _TEXT,
     pictures: PictureOptions = _PICTURES,
     options: Annotated[QueryOptions, arg(name="search")] = _QUERY,
@@ -44,6 +45,8 @@ def query(
         labels: Name every object instead: a file with class names (one a line, or JSON), or scannet19, scannet15, scannet10.
         out: Where files go; RUN/queries unless given.
         again: Make the vectors of all objects again, with the encoder that is asked for.
+        table: An npz file for the vectors of these texts: with RUN/embeddings.npz it answers them again on a machine without
+            the encoder (--encoder table --embeddings FILE).
     """
     if bool(text) == (labels is not None):
         raise S3DError(
@@ -64,7 +67,7 @@ def query(
         found = label(run, labels, encoder, pictures, options, out, again)
         print(json.dumps(found, allow_nan=False)) if json_output else _print_labels(found)
         return
-    answers = ask(run, text, encoder, pictures, options, top, threshold, out, again)
+    answers = ask(run, text, encoder, pictures, options, top, threshold, out, again, table)
     if json_output:
         print(json.dumps({"answers": answers}, allow_nan=False))
     else:

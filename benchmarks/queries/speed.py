@@ -31,6 +31,8 @@ SENTENCES = (
     "the mug on the table",
     "the chair between the door and the window",
     "the chair left of the table",
+    "the leftmost chair",
+    "a chair to the right of something",
 )
 
 

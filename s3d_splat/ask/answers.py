@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import torch
 from s3d_splat.ask.run import SearchableRun, named_encoder, open_searchable, rendered_objects
 from s3d_splat.export.coco_masks import CocoMasks
 from s3d_splat.export.ply import write_gaussian_ply
-from s3d_splat.io.atomic import write_json
+from s3d_splat.io.atomic import write_json, write_npz
 from s3d_splat.io.results import write_colour_png
 from s3d_splat.panoptic.palette import highlighted_picture
 from s3d_splat.pipeline.runs import decode
 from s3d_splat.priors.text.options import TextOptions
+from s3d_splat.priors.text.table import NotingEncoder
 from s3d_splat.query.language import parse
 from s3d_splat.query.options import QueryOptions
 from s3d_splat.query.picture_options import PictureOptions
@@ -37,15 +39,21 @@ def query(
     threshold: float,
     out: Path | None,
     again: bool,
+    table: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Answers to sentences, a dict each: `text understood note hits out`; the files of each lie in the folder `out`.
 
-    At most `top` hits, with a score of `threshold` or more. `out` holds a folder for each text; None: RUN/queries.
+    At most `top` hits, with a score of `threshold` or more. `out` holds a folder for each text; None: RUN/queries. Into the
+    file `table` go the vectors of all texts, for the encoder of that name.
     """
     for text in texts:
         parse(text)  # what cannot be understood is said before anything long begins
     found = open_searchable(run_folder, named_encoder(encoder), pictures, again)
-    return answers_in_files(found, texts, options, top, threshold, out or run_folder / "queries")
+    notes = NotingEncoder(found.encoder)
+    answers = answers_in_files(replace(found, encoder=notes), texts, options, top, threshold, out or run_folder / "queries")
+    if table is not None:
+        write_npz(table, **notes.table())
+    return answers
 
 
 def answers_in_files(

@@ -63,6 +63,12 @@ def class_list(source: str, known: Sequence[ClassInfo]) -> tuple[ClassInfo, ...]
             why="an id is one class",
             fix="leave ids out of the list, or choose others",
         )
+    if max(ids) > MAX_COUNT:
+        raise S3DError(
+            f"{source} needs the class id {max(ids)}",
+            why=f"classes without a number get those above all others, and ids end at {MAX_COUNT}, for 16-bit images",
+            fix="choose lower ids",
+        )
     return tuple(result)
 
 

@@ -15,7 +15,7 @@ from s3d_splat.query.values import ObjectTable, Viewpoints
 from s3d_splat.query.words import RelationKind, SuperlativeKind
 
 _Relation = Callable[[Shapes, Int[np.ndarray, " m"], int], Float[np.ndarray, " m"]]
-_Direction = Callable[[Shapes, Looks, Int[np.ndarray, " m"], int], Float[np.ndarray, " m"]]
+_Direction = Callable[[Shapes, Looks, Int[np.ndarray, " m"], Int[np.ndarray, " n"]], Float[np.ndarray, "m n"]]
 
 _RELATIONS: dict[RelationKind, _Relation] = {
     "above": relations.above,
@@ -31,6 +31,7 @@ _DIRECTIONS: dict[RelationKind, _Direction] = {
     "in front of": directions.in_front_of,
     "behind": directions.behind,
 }
+_LIKELIEST = 100  # objects that each end of "between" may be
 
 
 class Geometry:
@@ -40,15 +41,16 @@ class Geometry:
         self._shapes = shapes_of(objects)
         self._looks = Looks(viewpoints, objects.T_upright_world) if viewpoints is not None else None
 
-    def holds(self, kind: RelationKind, a: Int[np.ndarray, " m"], b: int) -> Float[np.ndarray, " m"]:
-        """How well a relation (any but "between") holds between each of the objects in rows a and the one in row b, 0..1.
+    def holds(self, kind: RelationKind, a: Int[np.ndarray, " m"], b: Int[np.ndarray, " n"]) -> Float[np.ndarray, "m n"]:
+        """How well a relation (any but "between") holds between each of the objects in rows a and each in rows b, 0..1.
 
         Raises:
             S3DError: it depends on who looks, and no viewpoints are known.
         """
         if kind in _DIRECTIONS:
             return _DIRECTIONS[kind](self._shapes, self._seen(kind), a, b)
-        return _RELATIONS[kind](self._shapes, a, b) * (a != b)
+        columns = [_RELATIONS[kind](self._shapes, a, int(other)) for other in b]
+        return np.stack(columns, axis=1) * (a[:, None] != b) if columns else np.zeros((len(a), 0))
 
     def related(
         self, kind: RelationKind, a: Int[np.ndarray, " m"], weight: Float[np.ndarray, " k"]
@@ -58,7 +60,7 @@ class Geometry:
         What is "far from" several is far from all of them.
         """
         rows = np.flatnonzero(weight > 0)
-        holds = np.stack([self.holds(kind, a, int(b)) for b in rows])
+        holds = self.holds(kind, a, rows).T
         if kind == "far from":
             holds = np.where(a == rows[:, None], 1.0, holds)
             apart = np.min(1 - weight[rows][:, None] * (1 - holds), axis=0)
@@ -68,12 +70,15 @@ class Geometry:
     def between(
         self, a: Int[np.ndarray, " m"], first: Float[np.ndarray, " k"], second: Float[np.ndarray, " k"]
     ) -> Float[np.ndarray, " m"]:
-        """How well objects are between the best pair of one each of two sets, given by weights as for `related`."""
+        """How well objects are between the best pair of one each of two sets, given by weights as for `related`.
+
+        Of each set only the `_LIKELIEST` count.
+        """
         best = np.zeros(len(a))
-        for b in np.flatnonzero(first > 0):
-            for c in np.flatnonzero(second > 0):
-                holds = relations.between(self._shapes, a, int(b), int(c))
-                best = np.maximum(best, first[b] * second[c] * holds)
+        ends = _likeliest(second)
+        for b in _likeliest(first):
+            holds = relations.between(self._shapes, a, int(b), ends)
+            best = np.maximum(best, (first[b] * second[ends] * holds).max(axis=1, initial=0.0))
         return best
 
     def ranked(
@@ -89,7 +94,7 @@ class Geometry:
         """
         if kind in ("leftmost", "rightmost"):
             side: RelationKind = "left of" if kind == "leftmost" else "right of"
-            value = np.sum([self.holds(side, a, int(b)) for b in a], axis=0) + 1e-6
+            value = self.holds(side, a, a).sum(axis=1) + 1e-6
         elif kind in ("nearest", "farthest"):
             away = self._distance(kind, a, target)
             value = np.exp(away.min() - away) if kind == "nearest" else np.exp(away - away.max())
@@ -115,3 +120,9 @@ class Geometry:
                 fix="ask without it, or give cameras",
             )
         return self._looks
+
+
+def _likeliest(weight: Float[np.ndarray, " k"]) -> Int[np.ndarray, " n"]:
+    """The rows with the highest weights, without those of 0."""
+    order = np.argsort(-weight, kind="stable")[:_LIKELIEST]
+    return order[weight[order] > 0]

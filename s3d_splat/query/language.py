@@ -74,6 +74,7 @@ class _Joint:
 
 def _words(text: str) -> Words:
     plain = re.sub(r"\b(where|what|which|that|who|there)'s\b", r"\1 is", text.lower().replace("’", "'"))
+    plain = plain.replace("on/off", "on-off")
     plain = re.sub(r"[^\w\s',-]|(?<!\w)['-]|['-](?!\w)", " ", plain).replace(",", " , ")
     plain = re.sub(r"\b(left|right)[ -]hand side\b", r"\1 side", " ".join(plain.split()))
     if re.search(r"\b(?:not|no|without|except|excluding|never|neither)\b|n't\b", plain):

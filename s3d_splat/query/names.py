@@ -46,7 +46,11 @@ def named(words: Sequence[str]) -> Phrase:
 
 
 def _coloured(words: Sequence[str]) -> set[int]:
-    """Which words say a colour, shades ("dark") and what joins two colours ("red and white") with them."""
+    """Which words say a colour, shades ("dark") and what joins two colours ("red and white") with them.
+
+    What a thing comes with ("a bottle with a red cap") has a colour of its own.
+    """
+    words = words[: words.index("with")] if "with" in words else words
     found = {i for i in range(len(words)) if _colours(words[i]) and not _in_a_name(words, i)}
     found |= {i for i, word in enumerate(words) if word in SHADES and i + 1 in found}
     found |= {i for i, word in enumerate(words) if word in COLOURED and i - 1 in found}

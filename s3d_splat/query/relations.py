@@ -21,12 +21,14 @@ _LEVEL = 0.2  # metres: heights of big objects that differ by this much differ f
 
 def near(shapes: Shapes, a: Int[np.ndarray, " m"], b: int) -> Float[np.ndarray, " m"]:
     """Symmetric; 1 up to half a reach between the points, 0.5 at a reach, 0 from 1.5 reaches on."""
-    return np.clip(1.5 - shapes.gap(a, b) / _reach(shapes, a, b), 0, 1)
+    reach = _reach(shapes, a, b)
+    return np.clip(1.5 - shapes.gap(a, b, 1.5 * reach) / reach, 0, 1)
 
 
 def far(shapes: Shapes, a: Int[np.ndarray, " m"], b: int) -> Float[np.ndarray, " m"]:
     """Symmetric, never more than 1 - near; 0.5 at two reaches between the points."""
-    return np.clip(shapes.gap(a, b) / _reach(shapes, a, b) - 1.5, 0, 1)
+    reach = _reach(shapes, a, b)
+    return np.clip(shapes.gap(a, b, 2.5 * reach) / reach - 1.5, 0, 1)
 
 
 def above(shapes: Shapes, a: Int[np.ndarray, " m"], b: int) -> Float[np.ndarray, " m"]:
@@ -65,16 +67,18 @@ def inside(shapes: Shapes, a: Int[np.ndarray, " m"], b: int) -> Float[np.ndarray
     return score
 
 
-def between(shapes: Shapes, a: Int[np.ndarray, " m"], b: int, c: int) -> Float[np.ndarray, " m"]:
+def between(shapes: Shapes, a: Int[np.ndarray, " m"], b: int, c: Int[np.ndarray, " n"]) -> Float[np.ndarray, "m n"]:
     """Symmetric in b and c: the centre of a is beside the inner part of the line from centre to centre, heights halved."""
     squeeze = np.array([1.0, 1.0, 0.5])
-    start, line = shapes.centre[b] * squeeze, (shapes.centre[c] - shapes.centre[b]) * squeeze
-    length = max(float(np.linalg.norm(line)), 1e-6)
-    to = shapes.centre[a] * squeeze - start
-    share = to @ line / length**2
-    aside = np.linalg.norm(to - share[:, None] * line, axis=1) / (0.25 * length + 0.5 * shapes.radius[a])
+    lines = (shapes.centre[c] - shapes.centre[b]) * squeeze
+    length = np.maximum(np.linalg.norm(lines, axis=1), 1e-6)
+    to = (shapes.centre[a] - shapes.centre[b]) * squeeze
+    along = to @ lines.T
+    share = along / length**2
+    away = np.sqrt(np.maximum((to**2).sum(axis=1)[:, None] - (along / length) ** 2, 0))
+    aside = away / (0.25 * length + 0.5 * shapes.radius[a][:, None])
     score = np.clip(1.5 - aside, 0, 1) * np.clip(np.minimum(share, 1 - share) / 0.1, 0, 1)
-    return np.where((a == b) | (a == c) | (b == c), 0.0, score)
+    return score * ((a[:, None] != b) & (a[:, None] != c) & (c != b))
 
 
 def _reach(shapes: Shapes, a: Int[np.ndarray, " m"], b: int) -> Float[np.ndarray, " m"]:

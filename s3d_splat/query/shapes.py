@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from s3d_splat.query.values import ObjectTable
 from s3d_splat.query.words import SuperlativeKind
 
-_EXACT_GAP = 3.0  # metres; from here on the gap of two spheres is near enough
+_EXACT_GAP = 3.0  # metres; from here on the gap of two spheres is near enough, as a rule
 _TURNS = np.deg2rad(np.arange(0, 90, 5))
 _FINE_TURNS = np.deg2rad(np.arange(-5, 5.1, 0.5))
 
@@ -43,10 +43,12 @@ class Shapes:
         apart = np.linalg.norm(self.centre[a] - self.centre[b], axis=1)
         return np.maximum(apart - self.radius[a] - self.radius[b], 0)
 
-    def gap(self, a: Int[np.ndarray, " m"], b: int) -> Float[np.ndarray, " m"]:
-        """Metres between the points of objects a and b; from 3 m on, between the spheres around them."""
+    def gap(
+        self, a: Int[np.ndarray, " m"], b: int, exact: Float[np.ndarray, " m"] | float = _EXACT_GAP
+    ) -> Float[np.ndarray, " m"]:
+        """Metres between the points of objects a and b; where the spheres around them are `exact` apart, between those."""
         gap = self.sphere_gap(a, b)
-        close = np.flatnonzero(gap < _EXACT_GAP)
+        close = np.flatnonzero(gap < exact)
         if len(close):
             xyz, first = self.gathered(a[close])
             gap[close] = np.minimum.reduceat(cKDTree(self.points(b)).query(xyz)[0], first)

@@ -29,7 +29,11 @@ class Look:
 
 @dataclass(frozen=True)
 class SeenObjects:
-    """How well v views show k objects."""
+    """How well v views show k objects.
+
+    Where a view came without masks, the agreement is the object's mean over the views that show it and have some, 1 if
+    there is none.
+    """
 
     pixels: Int[np.ndarray, "v k"]
     visible: Float[np.ndarray, "v k"]  # share of an object's points that lie under its own pixels: 1 = nothing hides it
@@ -56,7 +60,8 @@ def look_at_objects(
     centres = np.stack([own.mean(axis=0) if len(own) else np.zeros(3) for own in points]) if len(ids) else np.zeros((0, 3))
     rows = [_one_look(look(), ids, together, owner, counts, centres) for look in looks]
     if rows:
-        return SeenObjects(*(np.stack(column) for column in zip(*rows, strict=True)))
+        pixels, visible, sharpness, agreement, direction = (np.stack(column) for column in zip(*rows, strict=True))
+        return SeenObjects(pixels, visible, sharpness, _judged(agreement, pixels >= LEAST_PIXELS), direction)
     none = np.zeros((0, len(ids)))
     return SeenObjects(none.astype(np.int64), none, none, none, np.zeros((0, len(ids), 3)))
 
@@ -130,9 +135,9 @@ def _under_own_pixels(
 def _agreement(
     index: Int[np.ndarray, "h w"], given: Int[np.ndarray, "h w"] | None, pixels: Int[np.ndarray, " k"]
 ) -> Float[np.ndarray, " k"]:
-    """1 where the view came without masks; an object that lies under none of them has 0."""
+    """NaN where the view came without masks; an object that lies under none of them has 0."""
     if given is None or not given.any():
-        return np.ones(len(pixels))
+        return np.full(len(pixels), np.nan)
     names, mask = np.unique(given, return_inverse=True)
     mask = mask.reshape(given.shape)
     both = (index >= 0) & (given > 0)
@@ -142,3 +147,11 @@ def _agreement(
     common = overlap[np.arange(len(pixels)), best]
     union = pixels + np.bincount(mask.ravel(), minlength=len(names))[best] - common
     return np.where(common > 0, common / np.maximum(union, 1), 0.0)
+
+
+def _judged(agreement: Float[np.ndarray, "v k"], shown: Bool[np.ndarray, "v k"]) -> Float[np.ndarray, "v k"]:
+    """NaN replaced by the mean of the views that show the object, 1 without one."""
+    known = shown & ~np.isnan(agreement)
+    count = known.sum(axis=0)
+    mean = np.where(count > 0, np.where(known, agreement, 0).sum(axis=0) / np.maximum(count, 1), 1.0)
+    return np.where(np.isnan(agreement), mean, agreement)

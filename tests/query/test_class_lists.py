@@ -57,6 +57,7 @@ def test_an_id_that_the_scene_uses_for_something_else_is_not_taken() -> None:
         ('{"classes": ["chair"]}', "holds no list"),
         ("Chair\nchair\n", "names 'Chair' twice"),
         ('[{"name": "mug", "id": 8}, {"name": "cup", "id": 8}]', "gives the id 8 to two classes"),
+        ('[{"name": "mug", "id": 65535}, "cup"]', "needs the class id 65536"),
     ],
 )
 def test_a_list_that_is_none(tmp_path: Path, content: str, message: str) -> None:

@@ -112,6 +112,9 @@ def test_sentence(sentence: str, tree: Phrase) -> None:
         ("the plant between the chairs", "plant, between two of: chairs"),
         ("the plant between the sofa and the door", "plant, between: sofa and door"),
         ("anything red or blue", "anything, colour red or blue"),
+        ("a bottle with a red cap", "bottle with a red cap"),
+        ("the white bottle with a red cap", "bottle with a red cap, colour white"),
+        ("the on/off switch", "on-off switch"),
     ],
 )
 def test_understood(sentence: str, words: str) -> None:

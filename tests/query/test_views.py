@@ -35,9 +35,17 @@ def test_what_hides_an_object_and_what_cuts_it_off() -> None:
 def test_agreement_is_the_iou_with_the_mask_that_covers_most() -> None:
     """8 of 16 columns of instance 3 lie under mask 1, which has 4 more: 128 / (256 + 192 - 128); 7 lies under none."""
     given = squares((1, 4, 8, 16, 24), (2, 22, 8, 24, 24))
-    found = seen(look(BOTH, given), look(BOTH))
+    found = seen(look(BOTH, given))
     assert found.agreement[0] == pytest.approx([128 / 320, 0])
-    assert found.agreement[1].tolist() == [1, 1]
+
+
+def test_a_view_without_masks_agrees_like_the_mean_of_the_others() -> None:
+    """Instance 3 agrees by 128 / 320 and by 1 where there are masks, and the view that does not show it has no say."""
+    half, whole = squares((1, 4, 8, 16, 24)), squares((1, 8, 8, 24, 24))
+    hidden = squares((7, 36, 36, 52, 52))
+    found = seen(look(BOTH, half), look(BOTH, whole), look(hidden, whole), look(BOTH))
+    assert found.agreement[3, 0] == pytest.approx((128 / 320 + 1) / 2)
+    assert seen(look(BOTH)).agreement.tolist() == [[1, 1]]
 
 
 def test_scores_multiply_what_is_good_about_a_view() -> None:

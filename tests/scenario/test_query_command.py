@@ -11,6 +11,7 @@ from plyfile import PlyData
 
 from s3d_splat.cli import main
 from s3d_splat.pipeline.runs import decode, open_trained
+from s3d_splat.priors.text.registry import make_text_encoder
 from tests.scenario.chairs import ColourWords, asked, instances_of, knows_colours, own_copy
 
 FILES = ("answer.json", "instance.ply", "masks.json", "picture.png")
@@ -40,6 +41,19 @@ def test_a_question_prints_a_table_and_leaves_files_in_the_run(run: Path, capsys
         assert word in printed
     assert names(run / "queries") == ["a-chair", "red-chair"]
     assert names(run / "queries" / "red-chair") == list(FILES)
+
+
+def test_a_table_answers_again_without_the_encoder(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    table = tmp_path / "words.npz"
+    (first,) = asked(capsys, run, "red chair", "--table", table)["answers"]
+    monkeypatch.setattr("s3d_splat.ask.run.make_text_encoder", make_text_encoder)
+    (again,) = asked(capsys, run, "red chair", "--encoder", "table", "--embeddings", table)["answers"]
+    assert again == first
+    with pytest.raises(SystemExit):
+        main(["query", str(run), "blue chair", "--encoder", "table", "--embeddings", str(table)])
+    assert "has no vector for the text" in capsys.readouterr().err
 
 
 def test_an_answer_says_what_and_where(run: Path, capsys: pytest.CaptureFixture[str]):

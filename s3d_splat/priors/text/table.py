@@ -106,6 +106,28 @@ def table_arrays(encoder: TextEncoder, texts: Sequence[str], pictures: Sequence[
     return dict(zip(_FIELDS, values, strict=True))
 
 
+class NotingEncoder:
+    """Another encoder, and a note of the texts that it was given: what a table needs that is to answer the same."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder = encoder
+        self.name, self.dimension = encoder.name, encoder.dimension
+        self._texts: dict[str, None] = {}
+
+    def encode_pictures(self, pictures: Sequence[Picture]) -> Float[Tensor, "n d"]:
+        """See `TextEncoder`."""
+        return self._encoder.encode_pictures(pictures)
+
+    def encode_texts(self, texts: Sequence[str]) -> Float[Tensor, "n d"]:
+        """See `TextEncoder`."""
+        self._texts |= dict.fromkeys(texts)
+        return self._encoder.encode_texts(texts)
+
+    def table(self) -> dict[str, np.ndarray]:
+        """`table_arrays` of these texts."""
+        return table_arrays(self._encoder, list(self._texts))
+
+
 def picture_key(picture: Picture) -> str:
     """Of a picture's size and pixels; the same for a tensor and an array."""
     pixels = np.ascontiguousarray(picture.cpu().numpy() if isinstance(picture, Tensor) else picture)
