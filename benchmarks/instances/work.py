@@ -25,7 +25,7 @@ from s3d_splat.config import config_to_dict
 from s3d_splat.errors import S3DError
 from s3d_splat.evaluation.run import evaluate_run
 from s3d_splat.io.atomic import write_json
-from s3d_splat.io.results import write_instances
+from s3d_splat.io.results import read_instances, write_instances
 from s3d_splat.io.run_folder import open_run
 from s3d_splat.io.scene import frames_of
 from s3d_splat.io.transforms import frame_name

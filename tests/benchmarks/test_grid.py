@@ -58,7 +58,7 @@ def test_the_grid_goes_on_where_it_was(out: Path, monkeypatch: pytest.MonkeyPatc
     ours, lifting = (folders.figures(c) for c in cells())
     before = ours.stat().st_mtime_ns
     lifting.unlink()
-    monkeypatch.setattr(work.pipeline, "train", lambda *_: pytest.fail("it is trained already"))
+    monkeypatch.setattr(work, "train", lambda *_: pytest.fail("it is trained already"))
     again = grid.run_grid(cells(), SETTINGS, folders, jobs=1)
     assert ours.stat().st_mtime_ns == before
     assert again[cells()[1].result]["pq"] == figures[cells()[1].result]["pq"]
