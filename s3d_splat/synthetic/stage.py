@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from s3d_splat.synthetic.options import SynthOptions
 from s3d_splat.synthetic.path import walk
 from s3d_splat.synthetic.render import Pinhole, Renderer
 from s3d_splat.synthetic.shell import build
-from s3d_splat.synthetic.world import RayCaster, World, assemble
+from s3d_splat.synthetic.world import RayCaster, World, assemble, without_instances
 from s3d_splat.types import ClassInfo
 
 
@@ -34,13 +35,17 @@ def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
     return np.random.default_rng([seed, index, *purpose.encode()])
 
 
-def make_stage(options: SynthOptions) -> Stage:
-    """Layout, light, camera and path of the options."""
+def make_stage(options: SynthOptions, absent: Collection[int] = ()) -> Stage:
+    """Layout, light, camera and path of the options.
+
+    The instances `absent` (ids) are left out, together with the shadows that they would cast; layout, ids, camera and path are
+    those of the room with everything in it.
+    """
     layout = stream(options.seed, "layout")
     building = build(tuple(draw_room(layout) for _ in range(options.rooms)))
     focal = 0.85 * options.width
     camera = Pinhole(focal, focal, options.width / 2, options.height / 2, options.width, options.height)
-    world = assemble(building)
+    world = without_instances(assemble(building), absent)
     caster = RayCaster(world)
     renderer = Renderer(world, bake(world, building, caster), lamp_positions(building), camera, caster)
     return Stage(world, caster, renderer, camera, walk(building, options.frames, stream(options.seed, "path")))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,17 @@ def assemble(building: Building) -> World:
         textures=tuple(textures),
         names=tuple(thing.name for thing in building.things),
         class_names=tuple(thing.class_name for thing in building.things),
+    )
+
+
+def without_instances(world: World, ids: Collection[int]) -> World:
+    """The world as if some instances had never stood there; the others keep their ids."""
+    kept = ~np.isin(world.face_instance, list(ids))
+    return replace(
+        world,
+        faces=world.faces[kept],
+        face_texture=world.face_texture[kept],
+        face_instance=world.face_instance[kept],
     )
 
 
