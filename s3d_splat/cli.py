@@ -16,7 +16,9 @@ from tyro.extras import SubcommandApp
 
 from s3d_splat.cli_bench import bench_app
 from s3d_splat.cli_evaluate import Json, evaluate_app, report
+from s3d_splat.cli_export import export
 from s3d_splat.cli_query import query
+from s3d_splat.cli_view import view
 from s3d_splat.config import Config, automatic_preset, config_from_dict, load_preset
 from s3d_splat.errors import S3DError
 from s3d_splat.instances.options import InstanceOptions
@@ -189,6 +191,8 @@ def build_app(default: Config) -> SubcommandApp:
     app.command(_aggregate_command(default.instances))
     app.command(render)
     app.command(query)
+    app.command(export)
+    app.command(view)
     app.command(evaluate_app(), name="evaluate", help="Measure a run, or files, against truth.")
     app.command(bench_app(), name="bench", help="How fast this machine rasterizes and trains.")
     return app

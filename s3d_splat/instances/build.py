@@ -47,6 +47,20 @@ def build_instances(
     of them go on from view to view (`persistence`).
     """
     evidence = gather_evidence(views, decode, rasterizer, classes, options.relift)
+    return instances_from_evidence(positions, features, decode, evidence, options)
+
+
+def instances_from_evidence(
+    positions: Float[Tensor, "a 3"],
+    features: Float[Tensor, "a *s d"],
+    decode: Decode,
+    evidence: MaskEvidence,
+    options: InstanceOptions,
+) -> InstanceSet:
+    """`build_instances` for who has the evidence already: other thresholds need no other views.
+
+    Which masks and weights count (`min_pixels`, `min_weight` of `options`) was decided when it was gathered.
+    """
     children = max(len(evidence.seen) // max(len(positions), 1), 1)
     aggregation = _as_sparse_as(positions, options.aggregation)
     labels = _clustered(positions, features, decode, evidence, replace(options, aggregation=aggregation))

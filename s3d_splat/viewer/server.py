@@ -1,0 +1,108 @@
+"""The viewer: a run folder in browsers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from s3d_splat.ask.run import LateSearch
+from s3d_splat.errors import S3DError
+from s3d_splat.query.options import QueryOptions
+from s3d_splat.viewer.cameras import start_view
+from s3d_splat.viewer.document import Document
+from s3d_splat.viewer.guard import is_loopback
+from s3d_splat.viewer.options import ViewOptions
+from s3d_splat.viewer.panels.sidebar import add_sidebar
+from s3d_splat.viewer.questions import Questions
+from s3d_splat.viewer.renderer import LatestOnly
+from s3d_splat.viewer.session import PictureRequest, Session
+from s3d_splat.viewer.viser_api import open_server
+
+if TYPE_CHECKING:
+    from viser import ClientHandle
+
+log = logging.getLogger("s3d_splat")
+
+_POLL = 2.0  # seconds between looks for a new checkpoint
+
+
+class Viewer:
+    """A run folder that browsers can open until `stop`."""
+
+    def __init__(
+        self, run_folder: Path, options: ViewOptions, new_search: Callable[[], LateSearch], query: QueryOptions
+    ) -> None:
+        """Open the run and begin to listen.
+
+        Raises:
+            S3DError: no trained run, no viser, or one cannot listen there.
+        """
+        self._options = options
+        self._pictures: LatestOnly[PictureRequest] = LatestOnly(lambda request: request.session.render(request.moving))
+        self.document = Document(run_folder, pause=lambda: self._wait_for_browsers())
+        self.questions = Questions(self.document, new_search, query)
+        self.sessions: dict[int, Session] = {}
+        self._stopped = threading.Event()
+        self._server = open_server(options.host, options.port, f"s3d-splat · {run_folder.name}")
+        self._server.on_client_connect(self._connected)
+        self._server.on_client_disconnect(self._disconnected)
+        threading.Thread(target=self._gather, name="s3d-splat views", daemon=True).start()
+        if options.watch:
+            threading.Thread(target=self._watch, name="s3d-splat watch", daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """Where browsers find it."""
+        host = "127.0.0.1" if is_loopback(self._options.host) else self._options.host
+        return f"http://{host}:{self._options.port}"
+
+    def wait(self) -> None:
+        """Until `stop`, or until the user interrupts."""
+        while not self._stopped.wait(3600):
+            pass
+
+    def stop(self) -> None:
+        """Listen no longer."""
+        self._stopped.set()
+        self._server.stop()
+        self._pictures.stop()
+
+    def _connected(self, client: ClientHandle) -> None:
+        session = Session(client, self.document, self._pictures, self._options)
+        add_sidebar(session, self.questions, self._options)
+        self.document.on_change(session.refresh)
+        self.sessions[client.client_id] = session
+        session.look_from(start_view(self.document.run.scene))
+        session.refresh()
+
+    def _disconnected(self, client: ClientHandle) -> None:
+        session = self.sessions.pop(client.client_id, None)
+        if session is not None:
+            self.document.forget(session.refresh)
+            session.close()
+
+    def _wait_for_browsers(self) -> None:
+        while not self._stopped.is_set() and not self._pictures.wait_idle(timeout=1.0):
+            pass
+
+    def _gather(self) -> None:
+        """What takes long is done while nobody waits: then cards tell the views, and thresholds answer at once."""
+        try:
+            if self.document.scene.has_objects:
+                self.document.evidence.gather()
+                for session in list(self.sessions.values()):
+                    session.refresh()
+        except S3DError as error:
+            log.warning("%s", error)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_POLL):
+            try:
+                if self.document.reload_if_new():
+                    log.info("%s: a new checkpoint", time.strftime("%H:%M:%S"))
+            except S3DError as error:
+                log.warning("%s", error)

@@ -1,0 +1,156 @@
+"""A headless Chromium that is driven over the DevTools protocol."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from websockets.sync.client import connect
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+_FLAGS = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--hide-scrollbars")
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium or chrome binary")
+
+
+def wait_until(holds: Callable[[], Any], seconds: float = 30.0, what: str = "it") -> Any:
+    """The first true value that a function gives; fails after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = holds()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not happen in {seconds} s")
+
+
+class Browser:
+    """One Chromium with pages; close it when done."""
+
+    def __init__(self, width: int = 960, height: int = 600) -> None:
+        assert CHROMIUM is not None
+        self._profile = tempfile.mkdtemp(prefix="s3d-chromium-")
+        flags = (*_FLAGS, "--remote-debugging-port=0", f"--window-size={width},{height}", f"--user-data-dir={self._profile}")
+        self._process = subprocess.Popen(
+            [CHROMIUM, *flags, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ)
+        )
+        port_file = Path(self._profile) / "DevToolsActivePort"
+        wait_until(lambda: port_file.exists() and port_file.read_text().strip(), 60, "the start of Chromium")
+        self._port = int(port_file.read_text().split()[0])
+
+    def open(self, url: str) -> Page:
+        """A new page that shows a URL."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self._port}/json/new?{url}", method="PUT")
+        return Page(json.load(urllib.request.urlopen(request))["webSocketDebuggerUrl"])
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.wait(timeout=20)
+        shutil.rmtree(self._profile, ignore_errors=True)
+
+
+class Page:
+    """A tab."""
+
+    def __init__(self, url: str) -> None:
+        self._socket = connect(url, max_size=None)
+        self._number = 0
+        self._call("Page.enable")
+        self._call("Runtime.enable")
+
+    def js(self, expression: str) -> Any:
+        """The value of a JavaScript expression."""
+        told = self._call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in told, told
+        return told["result"].get("value")
+
+    def screenshot(self, path: Path | None = None) -> np.ndarray:
+        """The window as it looks, uint8 RGB."""
+        data = base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"])
+        if path is not None:
+            path.write_bytes(data)
+        return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    def click(self, x: float, y: float) -> None:
+        """Press and release the left button at a place of the window."""
+        self._mouse("mouseMoved", x, y)
+        for kind in ("mousePressed", "mouseReleased"):
+            self._mouse(kind, x, y, button="left", clickCount=1)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int, pause: float) -> None:
+        """Turn the camera: press, move in steps, release."""
+        self._mouse("mousePressed", *start, button="left", clickCount=1)
+        for step in range(1, steps + 1):
+            x, y = (a + (b - a) * step / steps for a, b in zip(start, end, strict=True))
+            self._mouse("mouseMoved", x, y, button="left", buttons=1)
+            time.sleep(pause)
+        self._mouse("mouseReleased", *end, button="left", clickCount=1)
+
+    def canvas(self) -> tuple[float, float, float, float]:
+        """Left, top, width and height of the 3D view in the window."""
+        box = self.js(
+            "(() => { const all = [...document.querySelectorAll('canvas')];"
+            " const c = all.sort((a, b) => b.width * b.height - a.width * a.height)[0]; if (!c) return null; const r = c.getBoundingClientRect(); return [r.x, r.y, r.width, r.height] })()"
+        )
+        x, y, width, height = box
+        return x, y, width, height
+
+    def place_of(self, selector: str, text: str) -> tuple[float, float] | None:
+        """The middle of the first element whose text is exactly this."""
+        found = self.js(
+            f"(() => {{ const e = [...document.querySelectorAll({json.dumps(selector)})]"
+            f".find(e => e.innerText && e.innerText.trim() == {json.dumps(text)} && e.getBoundingClientRect().width > 0);"
+            " if (!e) return null; e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect();"
+            " return [r.x + r.width / 2, r.y + r.height / 2] })()"
+        )
+        return None if found is None else (found[0], found[1])
+
+    def press(self, text: str, selector: str = "button") -> None:
+        """Click the button with this text."""
+        self.click(*wait_until(lambda: self.place_of(selector, text), what=f"a {selector} {text!r}"))
+
+    def fill(self, label: str, text: str) -> None:
+        """Type into the field that stands beside a label."""
+        place = wait_until(lambda: self._field(label), what=f"a field {label!r}")
+        self.click(*place)
+        self._call("Input.insertText", text=text)
+
+    def close(self) -> None:
+        """Close the tab's connection."""
+        self._socket.close()
+
+    def _field(self, label: str) -> tuple[float, float] | None:
+        found = self.js(
+            "(() => { const all = [...document.querySelectorAll('label')];"
+            f" const l = all.find(e => e.innerText.trim() == {json.dumps(label)});"
+            " if (!l) return null; let p = l; for (let i = 0; i < 5 && p; i++) { p = p.parentElement;"
+            " const f = p && p.querySelector('input, textarea'); if (f) { const r = f.getBoundingClientRect();"
+            " return [r.x + r.width / 2, r.y + r.height / 2] } } return null })()"
+        )
+        return None if found is None else (found[0], found[1])
+
+    def _mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
+        self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        self._socket.send(json.dumps({"id": self._number, "method": method, "params": parameters}))
+        while True:
+            told = json.loads(self._socket.recv(timeout=60))
+            if told.get("id") == self._number:
+                assert "error" not in told, told
+                return told["result"]
