@@ -24,12 +24,13 @@ def export(
 ) -> None:
     """Write a trained run in a format that other programs open.
 
-    ply: all Gaussians for splat viewers. instances-ply: one such file an object, and a table. glb: a mesh with a named node
-    for each object. coco-panoptic: panoptic.json and images of views. scannet: text files of the ScanNet benchmark.
+    Files: ply, splat and spz (Gaussians for splat viewers), glb and usd (a mesh with a named node for each object),
+    camera-path (JSON for `ns-render camera-path`). Folders: instances-ply (a PLY for each object, and a table), mesh (the
+    scene and each object), coco-panoptic (panoptic.json and images), scannet (text files of the ScanNet benchmark).
 
     Args:
         run: A trained or edited run folder.
-        out: The file (ply, glb) or the folder (all others) to write; it is taken as given.
+        out: The file or folder to write; it is taken as given, with or without a suffix.
         format: What is written.
     """
     from s3d_splat.pipeline.export import export as write

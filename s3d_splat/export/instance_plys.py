@@ -19,7 +19,7 @@ def write(trained: TrainedScene, out: Path, options: ExportOptions, advance: Adv
     rows = []
     for entry in splats.objects:
         file = f"{entry.name}.ply"
-        instance = None if options.plain else splats.instance[splats.instance == entry.id]
+        instance = splats.instance[splats.instance == entry.id] if options.instance_property else None
         write_baked_ply(out / file, splats.of(entry.id), instance)
         rows.append({"file": file, **entry.row()})
     out.mkdir(parents=True, exist_ok=True)

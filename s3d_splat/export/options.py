@@ -32,7 +32,7 @@ class ExportOptions:
     ] = ()  # only these instances (splats and meshes); all of them, and what belongs to none, unless given
     sh_degree: int = 3  # of the spherical harmonics that colours are baked to, 0..3 (splats)
     colours: Colours = "photo"  # as rendered, or a colour for each instance (splats)
-    plain: bool = False  # without the property `instance`, which ordinary viewers pass over (ply)
+    instance_property: bool = False  # also the property `instance`, 0 = none; some viewers cannot read such a file (ply)
     views: int = 200  # train views that colours and meshes are made from, evenly chosen, at most
     split: Literal["test", "train"] = "test"  # whose views are written (coco-panoptic)
     truth: bool = False  # what is true of these views, instead of what the run shows (coco-panoptic)

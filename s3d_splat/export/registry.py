@@ -23,11 +23,16 @@ class Format:
 _SPLATS = frozenset({"ids", "sh_degree", "colours", "views"})
 _MESHES = frozenset({"ids", "voxel", "views"})
 FORMATS: dict[FormatName, Format] = {
-    "ply": Format("splat_ply", _SPLATS | {"plain"}),
-    "instances-ply": Format("instance_plys", _SPLATS | {"plain"}, ("instances.json", "*_[0-9]*.ply")),
+    "ply": Format("splat_ply", _SPLATS | {"instance_property"}),
+    "instances-ply": Format("instance_plys", _SPLATS | {"instance_property"}, ("instances.json", "*_[0-9]*.ply")),
+    "splat": Format("splat_file", _SPLATS - {"sh_degree"}),
+    "spz": Format("spz", _SPLATS),
+    "mesh": Format("mesh_folder", _MESHES | {"mesh_file"}, ("objects.json", "objects", "scene.ply", "scene.obj")),
     "glb": Format("glb", _MESHES | {"up"}),
+    "usd": Format("usd", _MESHES | {"up"}),
     "coco-panoptic": Format("coco_panoptic", frozenset({"split", "truth"}), ("panoptic.json", "panoptic")),
     "scannet": Format("scannet", frozenset({"points"}), ("predicted_masks", "*.txt")),
+    "camera-path": Format("camera_path", frozenset({"path", "frames", "fps", "views"})),
 }
 
 

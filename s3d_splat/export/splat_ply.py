@@ -15,5 +15,5 @@ from s3d_splat.export.splats import splats_of
 def write(trained: TrainedScene, out: Path, options: ExportOptions, advance: Advance) -> dict[str, Any]:
     """The `Exporter` of `ply`."""
     splats = splats_of(trained, options, advance)
-    write_baked_ply(out, splats.baked, None if options.plain else splats.instance)
+    write_baked_ply(out, splats.baked, splats.instance if options.instance_property else None)
     return splats.figures | {"objects": len(splats.objects)}
