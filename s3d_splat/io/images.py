@@ -115,6 +115,19 @@ def brightness(path: Path, *, where: str) -> float:
         return float(np.percentile(np.asarray(image.convert("L")), 99))
 
 
+def read_grey(path: Path, longer_side: int, *, where: str) -> UInt8[np.ndarray, "h w"]:
+    """An image in grey, made small while it is decoded as far as its format can, to `longer_side` pixels or a little more.
+
+    Raises S3DError if the image cannot be read.
+    """
+    with _opened(path, "image", where) as image:
+        ratio = max(1.0, max(image.size) / longer_side)
+        image.draft("L", (int(image.width / ratio), int(image.height / ratio)))
+        _decode(image, path, "image", where)
+        rest = max(1, max(image.size) // longer_side)
+        return np.array(image.convert("L").reduce(rest))
+
+
 def write_image(path: Path, pixels: UInt8[np.ndarray, "h w *c"] | UInt16[np.ndarray, "h w"]) -> None:
     """Write 8-bit colours or grey (png, or jpg at quality 95), or 16-bit grey (png), as the suffix of `path` says.
 

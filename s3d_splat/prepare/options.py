@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from s3d_splat.alignment.options import AlignmentOptions
 from s3d_splat.errors import S3DError
+from s3d_splat.io.readers.options import FrameChoice
 from s3d_splat.priors.geometry.options import ColmapOptions, GeometryChoice
 from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskChoice
 
@@ -25,7 +26,9 @@ _RANGES = (  # least and most of each number
 class PrepareOptions:
     """Everything that decides what a capture becomes."""
 
-    format: str | None = None  # nerfstudio, colmap, 7scenes, tum, apc_shelf or raw; None: recognised from the files
+    format: str | None = None  # raw, video, nerfstudio, colmap, scannet, sens, ... ; None: recognised from the files
+    frames: int | None = None  # images at most, the sharpest of as many equal parts; None: all (of a video: see --fps)
+    fps: float | None = None  # images for each second of a video, each the sharpest of its time; None: 2
     geometry: GeometryChoice = "auto"  # where cameras and depth come from; auto: the capture where it has them, else colmap
     masks: MaskChoice = "auto"  # where masks come from; auto: the capture where it has them, else felzenszwalb
     ego_mask: bool = True  # look for what carries the camera (a gripper, a bonnet) in the images, and leave it out
@@ -34,7 +37,13 @@ class PrepareOptions:
     colmap: ColmapOptions = field(default_factory=ColmapOptions)
     felzenszwalb: FelzenszwalbOptions = field(default_factory=FelzenszwalbOptions)
 
+    @property
+    def choice(self) -> FrameChoice:
+        """Which images are taken."""
+        return FrameChoice(self.frames, self.fps)
+
     def __post_init__(self) -> None:
+        FrameChoice(self.frames, self.fps)  # says what is wrong with them
         if self.test_every < 0 or self.test_every == 1:
             raise S3DError(
                 f"--test-every {self.test_every} leaves no frame to train on",

@@ -118,7 +118,11 @@ def prepare(capture_folder: Path, scene: Path, options: PrepareOptions) -> dict[
 
 def _read(work: Workspace, folder: Path, options: PrepareOptions) -> CheckedCapture:
     with progress("reading the capture") as advance:
-        capture = work.stage("read", options.format, lambda files: read_capture(folder, files, options.format, advance))
+
+        def make(files: Path) -> Capture:
+            return read_capture(folder, files, options.format, advance, options.choice)
+
+        capture = work.stage("read", [options.format, options.choice], make, resumes=True)
     with progress("checking the images") as advance:
         return work.stage("check", None, lambda files: check_capture(capture, advance))
 

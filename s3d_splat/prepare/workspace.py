@@ -24,6 +24,7 @@ from s3d_splat.prepare.codec import load_value, plain, save_value
 log = logging.getLogger("s3d_splat")
 
 Value = TypeVar("Value")
+_BEGUN = "begun.json"  # the key of a stage that can go on with the files of an interrupted call
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -42,25 +43,31 @@ class Workspace:
         self._count = 0
         self.seconds: dict[str, float] = {}  # by stage, in whichever call it ran
 
-    def stage(self, name: str, options: object, make: Callable[[Path], Value], *, part: str = "") -> Value:
+    def stage(
+        self, name: str, options: object, make: Callable[[Path], Value], *, part: str = "", resumes: bool = False
+    ) -> Value:
         """The result of a stage: what an earlier call kept, or else `make(files)`, which is then kept.
 
         Args:
             name: of the stage; stages of one name are parts of it and differ in `part`.
             options: all that the result depends on besides the stages before it, as plain values or frozen dataclasses.
-            make: takes a new folder for files of its own, which stay until the scene is complete.
+            make: takes a folder for files of its own, which stay until the scene is complete.
+            resumes: `make` goes on with what an interrupted call of it left in that folder; else the folder is always new.
         """
         self._key = _digest([self._key, name, part, plain(options)])
         self._count += 1
         folder = self._folder / f"{self._count:04d}-{name}{part}"
-        done = _read_done(folder)
+        done = _read_json(folder / "done.json", {"key", "seconds"})
         if done is None or done["key"] != self._key:
-            self._clear_from(self._count)
+            goes_on = resumes and _read_json(folder / _BEGUN, {"key"}) == {"key": self._key}
+            self._clear_from(self._count + goes_on)
             start = time.monotonic()
             try:
-                (folder / "files").mkdir(parents=True)
+                (folder / "files").mkdir(parents=True, exist_ok=goes_on)
             except OSError as error:
                 raise unwritable(folder, error) from error
+            if resumes:
+                write_json(folder / _BEGUN, {"key": self._key})
             value = make(folder / "files")
             save_value(folder, value)
             done = {"key": self._key, "seconds": time.monotonic() - start}
@@ -113,7 +120,7 @@ def open_workspace(scene: Path, fingerprint: str, types: tuple[type, ...]) -> It
             yield Workspace(folder, fingerprint, types)
         shutil.rmtree(folder, ignore_errors=True)
     except BaseException:
-        if not any(folder.glob("*/done.json")):  # nothing worth keeping
+        if not any(folder.glob("*/done.json")) and not _resumable(folder):  # nothing worth keeping
             shutil.rmtree(folder, ignore_errors=True)
         raise
     finally:
@@ -166,12 +173,18 @@ def _place(error: OSError | S3DError) -> str:
     return error.what if isinstance(error, S3DError) else str(error.filename or error.strerror)
 
 
-def _read_done(folder: Path) -> dict[str, Any] | None:
+def _resumable(folder: Path) -> bool:
+    """Whether an interrupted stage that can go on has written files."""
+    stages = (path.parent / "files" for path in folder.glob(f"*/{_BEGUN}"))
+    return any(path.is_file() for files in stages for path in files.rglob("*"))
+
+
+def _read_json(path: Path, keys: set[str]) -> dict[str, Any] | None:
     try:
-        done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return done if isinstance(done, dict) and {"key", "seconds"} <= set(done) else None
+    return value if isinstance(value, dict) and keys <= set(value) else None
 
 
 def _digest(value: Any) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 from s3d_splat.errors import S3DError
 from s3d_splat.geometry.cameras import unproject_depth
 from s3d_splat.io.images import read_counts
+from s3d_splat.io.readers.options import FrameChoice
 from s3d_splat.io.readers.registry import READERS, read_capture
 from s3d_splat.types import Camera, Capture, CaptureView
 from tests.io.readers.layouts import LAYOUTS, Layout, true_pose
@@ -24,6 +25,11 @@ FILES = [
     for name, layout in LAYOUTS.items()
     for file in (layout.image, layout.depth, layout.mask)
     if file is not None
+]
+PACKED = [
+    pytest.param(layout, layout.packed, id=f"{name}: {layout.packed}")
+    for name, layout in LAYOUTS.items()
+    if layout.packed is not None
 ]
 
 
@@ -80,7 +86,7 @@ def test_cameras_stand_where_they_stood(folder: Path, tmp_path: Path) -> None:
 def test_depth_and_camera_give_the_world(layout: Layout, folder: Path, tmp_path: Path) -> None:
     """Points of depth, pose and lens lie on the planes of the world, in whatever unit and camera depth was stored."""
     for view in views_of(read_capture(folder, tmp_path / "work")):
-        assert (view.depth_path is None) == (layout.depth is None)
+        assert (view.depth_path is not None) == (layout.depth is not None or layout.has_depth)
         if view.depth_path is None:
             continue
         assert view.lens is not None
@@ -113,7 +119,7 @@ def test_nothing_of_the_capture_is_changed(folder: Path, tmp_path: Path) -> None
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize(("written", "file"), FILES)
+@pytest.mark.parametrize(("written", "file"), FILES + PACKED)
 def test_a_file_cut_short_is_named(written: Layout, file: str, tmp_path: Path) -> None:
     folder = tmp_path / "capture"
     written.write(folder)
@@ -149,13 +155,13 @@ def test_nothing_recognised(tmp_path: Path) -> None:
 
 
 def test_no_folder_and_no_format(tmp_path: Path) -> None:
-    with pytest.raises(S3DError, match="is no folder"):
+    with pytest.raises(S3DError, match="does not exist"):
         read_capture(tmp_path / "nowhere", tmp_path / "work")
-    (tmp_path / "walk.mp4").touch()
-    with pytest.raises(S3DError, match=r"walk.mp4 is a file(.|\n)*ffmpeg -i walk.mp4"):
-        read_capture(tmp_path / "walk.mp4", tmp_path / "work")
-    with pytest.raises(S3DError, match=r"no capture format is called 'video'(.|\n)*colmap"):
-        read_capture(tmp_path, tmp_path / "work", format="video")
+    (tmp_path / "walk.txt").touch()
+    with pytest.raises(S3DError, match=r"walk.txt is no capture that can be recognised"):
+        read_capture(tmp_path / "walk.txt", tmp_path / "work")
+    with pytest.raises(S3DError, match=r"no capture format is called 'film'(.|\n)*colmap"):
+        read_capture(tmp_path, tmp_path / "work", format="film")
 
 
 def test_the_format_can_be_chosen(tmp_path: Path) -> None:
@@ -164,3 +170,23 @@ def test_the_format_can_be_chosen(tmp_path: Path) -> None:
     capture = read_capture(tmp_path / "capture", tmp_path / "work", format="raw")
     assert capture.format == "raw"
     assert all(view.lens is None and view.T_cluster_camera is None for view in views_of(capture))
+
+
+def test_some_images_are_chosen(layout: Layout, folder: Path, tmp_path: Path) -> None:
+    """One of each half, in the order of time; clusters are joined by what they share, and are not thinned out."""
+    if (folder / "clusters").exists():
+        with pytest.raises(S3DError, match="has clusters"):
+            read_capture(folder, tmp_path / "work", choice=FrameChoice(2))
+        return
+    everything = read_capture(folder, tmp_path / "all").names
+    names = read_capture(folder, tmp_path / "work", choice=FrameChoice(2)).names
+    first, second = (everything.index(name) for name in names)
+    assert first < FRAMES / 2 <= second
+
+
+def test_what_an_interrupted_call_wrote_is_taken(layout: Layout, folder: Path, tmp_path: Path) -> None:
+    before = read_capture(folder, tmp_path / "work")
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    after = read_capture(folder, tmp_path / "work")
+    assert after.names == before.names
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "work").rglob("*") if path.is_file()} == written

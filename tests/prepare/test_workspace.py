@@ -177,3 +177,28 @@ def test_the_fingerprint_follows_the_files_of_the_capture(tmp_path: Path):
     assert capture_fingerprint(capture) != before
     os.utime(capture / "images" / "a.png", (1, 1))
     assert capture_fingerprint(capture, without=(capture / "scene",)) != before
+
+
+def test_a_stage_that_resumes_finds_its_files(tmp_path: Path):
+    """Files of an interrupted call stay for a stage that asks for them, as long as the options are the same."""
+
+    def call(option: int, *, resumes: bool, dies: bool) -> list[str]:
+        def make(files: Path) -> list[str]:
+            found = sorted(path.name for path in files.iterdir())
+            (files / f"{option}-{len(found)}").touch()
+            if dies:
+                raise KeyboardInterrupt
+            return found
+
+        with open_workspace(tmp_path / "scene", "f", ()) as work:
+            return work.stage("read", option, make, resumes=resumes)
+
+    for option, resumes, found in ((1, True, ["1-0", "1-1"]), (2, False, [])):
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                call(option, resumes=resumes, dies=True)
+        assert work_folder(tmp_path / "scene").exists() == resumes
+        assert call(option, resumes=resumes, dies=False) == found
+    with pytest.raises(KeyboardInterrupt):
+        call(1, resumes=True, dies=True)
+    assert call(3, resumes=True, dies=False) == []

@@ -25,6 +25,8 @@ from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files, check_images_left, unnamed_objects
 from s3d_splat.io.readers.conversions import run_all
 from s3d_splat.io.readers.names import is_image, natural_key
+from s3d_splat.io.readers.options import EVERY, FrameChoice
+from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.types import Capture, CaptureCluster, CaptureView, InstanceInfo, Lens
 
 _INFO = "cam.info.txt"
@@ -42,13 +44,14 @@ class ApcShelfReader:
         """`cam.info.txt` is there."""
         return (folder / _INFO).is_file()
 
-    def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
+    def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Read the images in natural order; plain depth is written to `work/depth`."""
         images = sorted(
             (path for path in folder.iterdir() if is_image(path.name) and path.stem.endswith(".color")),
             key=lambda path: natural_key(path.name),
         )
         check_images_left(folder, [image.name for image in images])
+        images = choose(images, choice, file_sharpness, advance)
         text = _read_text(folder / _INFO)
         sections = _read_sections(text, folder / _INFO)
         width, height = image_size(images[0], where=images[0].name)
@@ -151,5 +154,5 @@ def _with_plain_depth(view: CaptureView, work: Path) -> CaptureView:
 
 
 def _write_depth(old: CaptureView, new: CaptureView) -> None:
-    if old.depth_path is not None and new.depth_path is not None:
+    if old.depth_path is not None and new.depth_path is not None and not new.depth_path.exists():
         write_image(new.depth_path, plain_counts(read_counts(old.depth_path, "depth", where=old.name)))

@@ -29,8 +29,13 @@ class _File:
     ids: frozenset[int] = frozenset()  # that a mask may hold
 
 
-def check_files(clusters: Sequence[CaptureCluster], advance: Advance | None) -> None:
+def check_files(
+    clusters: Sequence[CaptureCluster], advance: Advance | None, depth_size: tuple[int, int] | None = None
+) -> None:
     """Check that all files of the views are there, have their type and size, and decode; masks hold ids of the table alone.
+
+    Args:
+        depth_size: width and height of depth images that have yet to be brought into the pixels of colour; None: its size.
 
     Raises:
         S3DError: the first file that is not so, in the order of the views.
@@ -40,7 +45,7 @@ def check_files(clusters: Sequence[CaptureCluster], advance: Advance | None) -> 
         ids = frozenset(entry.id for entry in cluster.instances)
         for view in cluster.views:
             where = view.name if len(clusters) == 1 else f"cluster {number}: {view.name}"
-            for file in _files_of(view, where, ids):
+            for file in _files_of(view, where, ids, depth_size):
                 files.setdefault((file.path, file.content), file)
     with ThreadPoolExecutor(_WORKERS) as readers:
         for done, _ in enumerate(readers.map(_check, files.values())):
@@ -103,7 +108,8 @@ def check_images_left(folder: Path, images: Sequence[str]) -> None:
         )
 
 
-def _files_of(view: CaptureView, where: str, ids: frozenset[int]) -> list[_File]:
+def _files_of(view: CaptureView, where: str, ids: frozenset[int], depth_size: tuple[int, int] | None) -> list[_File]:
+    size = view.width, view.height
     paths: list[tuple[Path | None, Content]] = [
         (view.image_path, "image"),
         (view.depth_path, "depth"),
@@ -111,7 +117,11 @@ def _files_of(view: CaptureView, where: str, ids: frozenset[int]) -> list[_File]
         (view.instance_path, "instances"),
         (view.mask_path, "mask"),
     ]
-    return [_File(path, content, view.width, view.height, where, ids) for path, content in paths if path is not None]
+    return [
+        _File(path, content, *(depth_size if content == "depth" and depth_size else size), where, ids)
+        for path, content in paths
+        if path is not None
+    ]
 
 
 def _check(file: _File) -> None:

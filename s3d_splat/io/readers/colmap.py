@@ -6,6 +6,7 @@ from pathlib import Path
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.readers.base import Advance
+from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.types import Capture
 
 _PLACES = ("sparse/0", "sparse", ".")
@@ -21,7 +22,7 @@ class ColmapReader:
         """A model in `sparse/0`, `sparse` or the folder itself."""
         return _model_place(folder) is not None
 
-    def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
+    def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Read the images of the model in natural order; undistorted ones are written to `work/images`."""
         place = _model_place(folder)
         if place is None:
@@ -38,7 +39,7 @@ class ColmapReader:
                 why="the package pycolmap is not installed",
                 fix="pip install 's3d-splat[colmap]'",
             ) from error
-        return read_colmap_model(folder, place, work, advance)
+        return read_colmap_model(folder, place, work, advance, choice)
 
 
 def _model_place(folder: Path) -> Path | None:

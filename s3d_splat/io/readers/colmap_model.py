@@ -22,6 +22,8 @@ from s3d_splat.io.readers.checks import check_files, check_images_left
 from s3d_splat.io.readers.colmap_binary import check_binary_model
 from s3d_splat.io.readers.conversions import run_all
 from s3d_splat.io.readers.names import in_order, scene_names
+from s3d_splat.io.readers.options import EVERY, FrameChoice
+from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.io.transforms import inside
 from s3d_splat.types import Capture, CaptureCluster, CaptureView, Lens, ProxyGeometry
 
@@ -30,7 +32,9 @@ _LOG = logging.getLogger("s3d_splat")
 _FOCAL_LENGTHS = {"SIMPLE_PINHOLE": 1, "PINHOLE": 2, "SIMPLE_RADIAL": 1, "RADIAL": 1, "OPENCV": 2}
 
 
-def read_colmap_model(folder: Path, place: Path, work: Path, advance: Advance | None) -> Capture:
+def read_colmap_model(
+    folder: Path, place: Path, work: Path, advance: Advance | None, choice: FrameChoice = EVERY
+) -> Capture:
     """The model in `place`, whose images lie in `folder/images`.
 
     Raises:
@@ -38,12 +42,13 @@ def read_colmap_model(folder: Path, place: Path, work: Path, advance: Advance | 
     """
     model = _read_model(place)
     pictures = _pictures(folder, model)
-    names = scene_names(list(pictures))
+    names = scene_names(choose(list(pictures), choice, lambda path: file_sharpness(folder / path), advance))
     stored, final = [], []
     jobs: list[Callable[[], None]] = []
-    for path, picture in pictures.items():
+    for path, name in names.items():
+        picture = pictures[path]
         camera = model.cameras[picture.camera_id]
-        view = _view(folder / path, names[path], picture, camera)
+        view = _view(folder / path, name, picture, camera)
         stored.append(view)
         if view.lens is None:
             view = _undistorted(view, camera, work)
@@ -125,6 +130,8 @@ def _undistorted(view: CaptureView, camera: pycolmap.Camera, work: Path) -> Capt
 
 
 def _undistort(source: CaptureView, target: CaptureView, camera: pycolmap.Camera) -> None:
+    if target.image_path.exists():
+        return
     bitmap = pycolmap.Bitmap.from_array(read_colours(source.image_path, where=source.name))
     image, _ = pycolmap.undistort_image(pycolmap.UndistortCameraOptions(), bitmap, camera)
     write_image(target.image_path, np.asarray(image.to_array(), dtype=np.uint8))

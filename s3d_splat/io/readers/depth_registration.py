@@ -74,7 +74,9 @@ def _edges(place: Plane, depth: Plane, seen: Plane, magnified: float, *, axis: i
     return before, after
 
 
-def _draw_tiles(edges: tuple[Plane, Plane, Plane, Plane], depth: Plane, width: int, height: int) -> Plane:
+def _draw_tiles(
+    edges: tuple[Plane, Plane, Plane, Plane], depth: Plane, width: int, height: int
+) -> Float[np.ndarray, "{height} {width}"]:
     """The nearest depth among the tiles over each pixel's centre; 0 where there is none."""
     limits = (width, width, height, height)
     clipped = [np.ceil(edge - 0.5).clip(0, limit).astype(np.int32) for edge, limit in zip(edges, limits, strict=True)]

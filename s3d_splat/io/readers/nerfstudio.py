@@ -14,7 +14,9 @@ from s3d_splat.io.ply import read_proxy
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files, check_images_left, read_tables
 from s3d_splat.io.readers.names import natural_key, scene_names
+from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.io.readers.rows import row_pose
+from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.io.splits import frame_splits
 from s3d_splat.io.transforms import frame_label, inside, read_rows
 from s3d_splat.types import Capture, CaptureCluster, CaptureView, ProxyGeometry, Split
@@ -31,20 +33,20 @@ class NerfstudioReader:
         """`transforms.json` is there."""
         return (folder / "transforms.json").is_file()
 
-    def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
+    def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Read the images in natural order of their names; every frame needs a pose."""
         path = folder / "transforms.json"
         meta, written = read_rows(path)
         paths = [normal_path(file_path) for file_path in written]
         _check_once(paths, path)
         splits = frame_splits(meta, paths, path) if _has_splits(meta) else {}
-        there = _present(folder, paths)
+        there = sorted(_present(folder, paths), key=natural_key)
         check_images_left(folder, there)
+        there = choose(there, choice, lambda file_path: file_sharpness(folder / file_path), advance)
         names = scene_names(there)
         indices = {file_path: index for index, file_path in enumerate(paths)}
         views = tuple(
-            _view(folder, meta, indices[file_path], names[file_path], splits.get(file_path))
-            for file_path in sorted(there, key=natural_key)
+            _view(folder, meta, indices[file_path], names[file_path], splits.get(file_path)) for file_path in there
         )
         instances, classes = read_tables(folder, views)
         clusters = (CaptureCluster(views, instances),)

@@ -21,7 +21,9 @@ from s3d_splat.io.labels import read_json
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files, check_images_left, read_tables
 from s3d_splat.io.readers.names import find_images, natural_key, scene_names
+from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.io.readers.rows import row_pose, row_split
+from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.io.transforms import inside
 from s3d_splat.types import Capture, CaptureCluster, CaptureView, ClassInfo
 
@@ -39,26 +41,39 @@ class RawReader:
         """A folder `images/`, or a `capture.json`, or clusters."""
         return (folder / "images").is_dir() or (folder / "capture.json").is_file() or (folder / "clusters").is_dir()
 
-    def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
+    def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Read the images, and what `capture.json` and the clusters say of them."""
         images = [f"images/{path}" for path in find_images(folder / "images")]
         check_images_left(folder, images)
-        names = scene_names(images)
         described = _described(folder)
         folders = _cluster_folders(folder)
+        names = scene_names(images)
+        chosen = {image: names[image] for image in _chosen(images, folder, folders, choice, advance)}
         if folders:
             clusters, classes = _clusters(folders, folder, described, names)
         else:
-            clusters, classes = ((_one_cluster(folder, described, names),), ())
+            clusters, classes = ((_one_cluster(folder, described, names, chosen),), ())
         check_files(clusters, advance)
         return Capture(
             root=folder,
             format=self.name,
-            names=tuple(names.values()),
+            names=tuple(chosen.values()),
             clusters=clusters,
             classes=classes,
             truth=folder / "truth" if (folder / "truth").is_dir() else None,
         )
+
+
+def _chosen(
+    images: Sequence[str], folder: Path, clusters: Sequence[Path], choice: FrameChoice, advance: Advance | None
+) -> list[str]:
+    if clusters and choice != EVERY:
+        raise S3DError(
+            f"{folder} has clusters, whose images are taken as they are",
+            why="clusters find their place by the images that they share",
+            fix="leave --frames and --fps away",
+        )
+    return choose(images, choice, lambda image: file_sharpness(folder / image), advance)
 
 
 def _described(folder: Path) -> dict[str, Any]:
@@ -101,11 +116,13 @@ def _rows(meta: Mapping[str, Any], path: Path, names: Mapping[str, str]) -> dict
     return {image: found[image] for image in sorted(found, key=natural_key)}
 
 
-def _one_cluster(folder: Path, meta: Mapping[str, Any], names: Mapping[str, str]) -> CaptureCluster:
+def _one_cluster(
+    folder: Path, meta: Mapping[str, Any], names: Mapping[str, str], chosen: Mapping[str, str]
+) -> CaptureCluster:
     path = folder / "capture.json"
     rows = _rows(meta, path, names)
     views = []
-    for image, name in names.items():
+    for image, name in chosen.items():
         row = rows.get(image, {})
         where = f"{path}: {image}"
         named = {"depth": "depth_file_path", "mask": "mask_path"}
@@ -116,7 +133,7 @@ def _one_cluster(folder: Path, meta: Mapping[str, Any], names: Mapping[str, str]
         scale = read_depth_scale(meta, row, "depth_scale", where, default=_MILLIMETRE)
         views.append(_view(folder / image, name, meta, row, where, files, scale))
     _check_one_size(
-        [view for image, view in zip(names, views, strict=True) if "fl_x" not in rows.get(image, {})], meta, path
+        [view for image, view in zip(chosen, views, strict=True) if "fl_x" not in rows.get(image, {})], meta, path
     )
     return CaptureCluster(tuple(views))
 

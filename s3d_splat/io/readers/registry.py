@@ -10,50 +10,65 @@ from s3d_splat.io.readers.apc_shelf import ApcShelfReader
 from s3d_splat.io.readers.base import Advance, CaptureReader
 from s3d_splat.io.readers.colmap import ColmapReader
 from s3d_splat.io.readers.nerfstudio import NerfstudioReader
+from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.io.readers.raw import RawReader
+from s3d_splat.io.readers.scannet import ScanNetReader
+from s3d_splat.io.readers.scannet_sens import SensReader
 from s3d_splat.io.readers.seven_scenes import SevenScenesReader
 from s3d_splat.io.readers.tum import TumReader
 from s3d_splat.types import Capture
 
 _LOG = logging.getLogger("s3d_splat")
 
-# The first that recognises a folder reads it: the most telling names first, the raw capture (any `images/`) last.
+# The first that recognises a folder reads it: the most telling names first, the raw capture (any images) last.
 READERS: dict[str, CaptureReader] = {
     reader.name: reader
-    for reader in (ApcShelfReader(), SevenScenesReader(), TumReader(), NerfstudioReader(), ColmapReader(), RawReader())
+    for reader in (
+        ApcShelfReader(),
+        SevenScenesReader(),
+        TumReader(),
+        ScanNetReader(),
+        SensReader(),
+        NerfstudioReader(),
+        ColmapReader(),
+        RawReader(),
+    )
 }
 _LAYOUTS = {
     "apc_shelf": "cam.info.txt",
     "7scenes": "frame-000000.color.png with .pose.txt (also in seq-01/)",
     "tum": "rgb.txt and groundtruth.txt",
+    "scannet": "color/, pose/ and intrinsic/",
+    "sens": "a .sens file",
     "nerfstudio": "transforms.json",
     "colmap": "cameras, images and points3D (.bin or .txt) in sparse/0, sparse or the folder itself",
     "raw": "images/",
 }
 
 
-def read_capture(folder: Path, work: Path, format: str | None = None, advance: Advance | None = None) -> Capture:
+def read_capture(
+    folder: Path,
+    work: Path,
+    format: str | None = None,
+    advance: Advance | None = None,
+    choice: FrameChoice = EVERY,
+) -> Capture:
     """Read and check a capture; says in one line of the log what it is.
 
     Args:
-        work: a folder for files that must be converted first, such as registered depth.
+        folder: or a file that is a capture of its own.
+        work: a folder for files that must be converted or unpacked first, such as registered depth.
         format: a name of `READERS`; None: the first in that order that recognises the folder.
         advance: called with (steps done, steps in all) of each pass over the files.
+        choice: how many of the images are taken.
 
     Raises:
         S3DError: no such folder or format, nothing recognised, or anything in it missing, damaged or inconsistent.
     """
-    if folder.is_file():
-        raise S3DError(
-            f"{folder} is a file",
-            why="a capture is a folder of images",
-            fix=f"write the images of a video into a folder first: mkdir -p CAPTURE/images && ffmpeg -i {folder.name}"
-            " -vf fps=2 CAPTURE/images/%05d.png",
-        )
-    if not folder.is_dir():
-        raise S3DError(f"{folder} is no folder", why="a capture is a folder", fix=f"name one with {_looked_for()}")
+    if not folder.exists():
+        raise S3DError(f"{folder} does not exist", why="a capture is a folder", fix=f"name one with {_looked_for()}")
     reader = _recognised(folder) if format is None else _named(format)
-    capture = reader.read(folder, work, advance)
+    capture = reader.read(folder, work, advance, choice)
     pieces = f", in {len(capture.clusters)} clusters" if len(capture.clusters) > 1 else ""
     _LOG.info("Capture: %s, %d images%s.", capture.format, len(capture.names), pieces)
     return capture

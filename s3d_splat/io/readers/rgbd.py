@@ -8,19 +8,19 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt16
+from jaxtyping import Float, Int, UInt16
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.images import read_colours, read_counts, write_image
 from s3d_splat.io.intrinsics import checked_camera
 from s3d_splat.io.readers.base import Advance
-from s3d_splat.io.readers.calibration import SensorCamera
+from s3d_splat.io.readers.calibration import RgbdCalibration, SensorCamera
 from s3d_splat.io.readers.conversions import run_all
+from s3d_splat.io.readers.depth_registration import register_depth
 from s3d_splat.types import CaptureView, Lens
 
 Maps = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
-Depth = UInt16[np.ndarray, "h w"]
-IntoColour = Callable[[Depth], Depth]  # what a depth image is in the pixels of the colour image
+IntoColour = Callable[[np.ndarray], np.ndarray]  # what a depth image is in the pixels of the colour image
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def convert(
     work: Path,
     advance: Advance | None,
 ) -> tuple[CaptureView, ...]:
-    """The views with standard files; those that had to change lie below `work`.
+    """The views with standard files; those that had to change lie below `work`, those already there are taken as they are.
 
     Args:
         into_colour: None where depth lies in the pixels of the colour image already.
@@ -63,6 +63,30 @@ def convert(
     return converted
 
 
+def into_colour(calibration: RgbdCalibration, width: int, height: int) -> IntoColour:
+    """How depth images come into the pixels of colour images of that size: where both cameras are in one place, each pixel
+    takes the depth of the pixel that sees the same ray; else surfaces are drawn anew as colour sees them.
+    """
+    depth, colour = calibration.depth, calibration.colour
+    if not np.array_equal(calibration.T_colour_depth, np.eye(4)) or any((*depth.distortion, *colour.distortion)):
+        return partial(register_depth, calibration=calibration, width=width, height=height)
+    column = (np.arange(width) + 0.5 - colour.cx) / colour.fx * depth.fx + depth.cx
+    row = (np.arange(height) + 0.5 - colour.cy) / colour.fy * depth.fy + depth.cy
+    return partial(_looked_up, columns=np.floor(column).astype(int), rows=np.floor(row).astype(int))
+
+
+def pixel_camera(matrix: Float[np.ndarray, "_ _"], where: str) -> SensorCamera:
+    """The camera of an intrinsic matrix (3x3 or larger) whose pixels have their centres at whole numbers.
+
+    Raises:
+        S3DError: these are no intrinsics.
+    """
+    square = min(matrix.shape) >= 3
+    if not square or not np.isfinite(matrix[:3, :3]).all() or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
+        raise S3DError(f"{where}: no intrinsics", why="they are a 3x3 or 4x4 matrix of pixels", fix="write the file again")
+    return SensorCamera(float(matrix[0, 0]), float(matrix[1, 1]), float(matrix[0, 2]) + 0.5, float(matrix[1, 2]) + 0.5)
+
+
 def read_matrix(path: Path, where: str) -> Float[np.ndarray, "rows columns"]:
     """The numbers of a text file.
 
@@ -73,6 +97,15 @@ def read_matrix(path: Path, where: str) -> Float[np.ndarray, "rows columns"]:
         return np.loadtxt(path, dtype=np.float64, ndmin=2)
     except (OSError, ValueError) as error:
         raise S3DError(f"{where}: {path} cannot be read as numbers", why=str(error), fix="write the file again") from error
+
+
+def _looked_up(
+    counts: UInt16[np.ndarray, "_ _"], columns: Int[np.ndarray, " w"], rows: Int[np.ndarray, " h"]
+) -> UInt16[np.ndarray, "h w"]:
+    height, width = counts.shape
+    seen = counts[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None]]
+    outside = ((rows < 0) | (rows >= height))[:, None] | ((columns < 0) | (columns >= width))[None]
+    return np.where(outside, np.uint16(0), seen)
 
 
 def _undistorted(camera: SensorCamera, width: int, height: int) -> ColourCamera:
@@ -100,10 +133,10 @@ def _converted(view: CaptureView, camera: ColourCamera, work: Path) -> CaptureVi
 def _convert(old: CaptureView, new: CaptureView, camera: ColourCamera, into_colour: IntoColour | None) -> None:
     import cv2
 
-    if camera.maps is not None:
+    if camera.maps is not None and not new.image_path.exists():
         colours = read_colours(old.image_path, where=old.name)
         write_image(new.image_path, cv2.remap(colours, *camera.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
-    if old.depth_path is None or new.depth_path is None:
+    if old.depth_path is None or new.depth_path is None or new.depth_path.exists():
         return
     counts = read_counts(old.depth_path, "depth", where=old.name)
     counts = counts if into_colour is None else into_colour(counts)

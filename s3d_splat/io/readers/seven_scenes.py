@@ -23,7 +23,9 @@ from s3d_splat.io.readers.calibration import FILE, RgbdCalibration, SensorCamera
 from s3d_splat.io.readers.checks import check_files, check_images_left
 from s3d_splat.io.readers.depth_registration import register_depth
 from s3d_splat.io.readers.names import is_image, natural_key, scene_names
+from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.io.readers.rgbd import colour_camera, convert, read_matrix
+from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.types import Capture, CaptureCluster, CaptureView, Lens
 
 _WIDTH, _HEIGHT = 640, 480  # of the sensor's images, colour and depth
@@ -45,10 +47,11 @@ class SevenScenesReader:
         """A colour image with the text file of its pose beside it."""
         return any(_beside(image, "pose.txt").is_file() for image in _images(folder))
 
-    def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
+    def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Read the images in natural order; registered depth is written to `work/depth`. All images have one size."""
         images = _images(folder)
         check_images_left(folder, [image.name for image in images])
+        images = choose(images, choice, file_sharpness, advance)
         width, height = image_size(images[0], where=images[0].name)
         calibration = _calibration(folder, width, height)
         camera = colour_camera(calibration.colour, width, height, str(folder))

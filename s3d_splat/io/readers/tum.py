@@ -25,7 +25,9 @@ from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.calibration import FILE, RgbdCalibration, SensorCamera, read_calibration
 from s3d_splat.io.readers.checks import check_files, check_images_left
 from s3d_splat.io.readers.names import scene_names
+from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.io.readers.rgbd import colour_camera, convert
+from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.io.transforms import inside
 from s3d_splat.types import Capture, CaptureCluster, CaptureView
 
@@ -66,11 +68,12 @@ class TumReader:
         """The lists of images and poses are there."""
         return (folder / "rgb.txt").is_file() and (folder / "groundtruth.txt").is_file()
 
-    def read(self, folder: Path, work: Path, advance: Advance | None = None) -> Capture:
+    def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Read the images in the order of time; undistorted ones (freiburg1, freiburg2) are written below `work`."""
         calibration = _calibration(folder)
         pairs = _associated(folder)
         check_images_left(folder, [pair.image for pair in pairs])
+        pairs = choose(pairs, choice, lambda pair: file_sharpness(folder / pair.image), advance)
         names = scene_names([pair.image for pair in pairs])
         width, height = image_size(folder / pairs[0].image, where=pairs[0].image)
         camera = colour_camera(calibration.colour, width, height, str(folder))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from s3d_splat.geometry.cameras import opengl_from_opencv
 from s3d_splat.io.images import write_image
 from s3d_splat.io.results import write_depth_png, write_id_png
+from s3d_splat.types import Camera
 from tests.scene_fixtures import FRAMES, HEIGHT, WIDTH, tiny_camera, tiny_observation, write_tiny_scene
 
 INTRINSICS = {"fl_x": 28.0, "fl_y": 28.0, "cx": WIDTH / 2, "cy": HEIGHT / 2}
@@ -26,9 +31,11 @@ class Layout:
 
     format: str
     write: Callable[[Path], None]
-    image: str  # file of the first image, below the folder
+    image: str | None = None  # file of the first image, below the folder; None: it lies in another file
     depth: str | None = None  # its depth
     mask: str | None = None
+    packed: str | None = None  # the file that images and depth lie in
+    has_depth: bool = False  # though no file of its own shows it
 
 
 def write_json(path: Path, value: object) -> None:
@@ -164,6 +171,85 @@ def write_apc_shelf(folder: Path) -> None:
     (folder / "cam.info.txt").write_text("\n".join(lines) + "\n")
 
 
+def depth_beside(index: int, size: tuple[int, int], scale: float) -> np.ndarray:
+    """Counts of the depth that a camera of another size (focal length 28 px at 32 px width) sees from the same place."""
+    width, height = size
+    focal = 28.0 * width / WIDTH
+    pose = torch.from_numpy(true_pose(index)).float()
+    depth = tiny_observation(Camera(pose, focal, focal, width / 2, height / 2, width, height)).depth
+    assert depth is not None
+    return (depth.double() / scale).round().numpy().astype(np.uint16)
+
+
+def centred_at_whole_numbers(width: int, height: int) -> np.ndarray:
+    """The intrinsics of the tiny camera as ScanNet writes them: 4x4, the centre of the first pixel at 0."""
+    focal = 28.0 * width / WIDTH
+    return np.array([[focal, 0, width / 2 - 0.5, 0], [0, focal, height / 2 - 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+
+
+DEPTH_SIZE = (16, 12)  # of sensors whose depth is coarser than colour
+
+
+def write_scannet(folder: Path) -> None:
+    """Depth of half the size; ids, raw classes, and names of the objects."""
+    for index in range(FRAMES):
+        pixels = tiny_observation(tiny_camera(index))
+        assert pixels.instances is not None
+        assert pixels.semantics is not None
+        write_image(folder / f"color/{index}.png", pixels.image.numpy())
+        write_image(folder / f"depth/{index}.png", depth_beside(index, DEPTH_SIZE, 0.001))
+        write_image(folder / f"instance-filt/{index}.png", pixels.instances.numpy().astype(np.uint8))
+        write_id_png(folder / f"label-filt/{index}.png", pixels.semantics)
+        (folder / "pose").mkdir(exist_ok=True)
+        np.savetxt(folder / f"pose/{index}.txt", true_pose(index))
+    (folder / "intrinsic").mkdir()
+    np.savetxt(folder / "intrinsic/intrinsic_color.txt", centred_at_whole_numbers(WIDTH, HEIGHT))
+    np.savetxt(folder / "intrinsic/intrinsic_depth.txt", centred_at_whole_numbers(*DEPTH_SIZE))
+    np.savetxt(folder / "intrinsic/extrinsic_depth.txt", np.eye(4))
+    groups = [{"objectId": k, "segments": [], "label": label} for k, label in enumerate(("wall", "chair", "chair"))]
+    write_json(folder / "scene0000_00.aggregation.json", {"segGroups": groups})
+
+
+def sens_header(frames: int, **changed: object) -> bytes:
+    """The header of a `.sens` file of the tiny camera, JPEG and zlib, with some fields changed."""
+    fields: dict[str, object] = {
+        "version": 4, "name": b"StructureSensor (calibrated)", "name_length": None, "colour": 2, "depth": 1,
+        "size": (WIDTH, HEIGHT), "depth_size": DEPTH_SIZE, "shift": 1000.0, "frames": frames,
+    }  # fmt: skip
+    fields |= changed
+    name = fields["name"]
+    assert isinstance(name, bytes)
+    length = len(name) if fields["name_length"] is None else fields["name_length"]
+    head = struct.pack("<IQ", fields["version"], length) + name
+    for matrix in (centred_at_whole_numbers(WIDTH, HEIGHT), np.eye(4), centred_at_whole_numbers(*DEPTH_SIZE), np.eye(4)):
+        head += matrix.astype("<f4").tobytes()
+    sizes = (*fields["size"], *fields["depth_size"])  # type: ignore[misc]
+    return head + struct.pack("<ii4IfQ", fields["colour"], fields["depth"], *sizes, fields["shift"], fields["frames"])
+
+
+def sens_frame(pose: np.ndarray, colour: bytes, depth: bytes, *, sizes: tuple[int, int] | None = None) -> bytes:
+    lengths = sizes or (len(colour), len(depth))
+    head = pose.astype("<f4").tobytes() + struct.pack("<4Q", 1000, 2000, *lengths)
+    return head + colour + depth
+
+
+def jpeg_of(index: int) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(tiny_observation(tiny_camera(index)).image.numpy()).save(stream, format="jpeg", quality=95)
+    return stream.getvalue()
+
+
+def tiny_sens_frame(index: int) -> bytes:
+    depth = zlib.compress(depth_beside(index, DEPTH_SIZE, 0.001).astype("<u2").tobytes())
+    return sens_frame(true_pose(index), jpeg_of(index), depth)
+
+
+def write_sens(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    body = b"".join(tiny_sens_frame(index) for index in range(FRAMES))
+    (folder / "scene0000_00.sens").write_bytes(sens_header(FRAMES) + body + struct.pack("<Q", 0))
+
+
 LAYOUTS = {
     "nerfstudio": Layout("nerfstudio", write_nerfstudio, "images/0000.png", "depth/0000.png", "instances/0000.png"),
     "raw": Layout("raw", write_raw, "images/0.png", "depth/0.png"),
@@ -172,6 +258,8 @@ LAYOUTS = {
     "colmap binary": Layout("colmap", write_colmap_binary, "images/0.png"),
     "7scenes": Layout("7scenes", write_seven_scenes, "frame-000000.color.png", "frame-000000.depth.png"),
     "tum": Layout("tum", write_tum, "rgb/1305031102.000000.png", "depth/1305031102.005000.png"),
+    "scannet": Layout("scannet", write_scannet, "color/0.png", "depth/0.png", "instance-filt/0.png"),
+    "sens": Layout("sens", write_sens, packed="scene0000_00.sens", has_depth=True),
     "apc_shelf": Layout(
         "apc_shelf", write_apc_shelf, "frame-000000.color.png", "frame-000000.depth.png", "segm/frame-000000.segm.png"
     ),
