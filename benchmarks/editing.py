@@ -1,9 +1,9 @@
 """How clean objects of the built-in room can be taken away: against the same room rendered without them.
 
-Every object that a trained run has found is removed on its own, and the test views are rendered again. Inside the region where
-the truth shows the object, the picture is compared with the truth of a room in which it never stood: PSNR, and the gradient
-energy over that of the truth. Listed are also the Gaussians of other objects that the removal changed. What is printed is
-Markdown.
+Every object that a trained run has found is removed on its own, and the test views are rendered again. Inside the region
+where the truth shows the object, the picture is compared with the truth of a room in which it never stood: PSNR, and the
+gradient energy over that of the truth. Listed are also the Gaussians of other objects that the removal changed. What is
+printed is Markdown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from s3d_splat.editing.apply import apply
 from s3d_splat.editing.operations import Remove
-from s3d_splat.editing.values import EditableScene, EditResult, Surroundings
+from s3d_splat.editing.values import EditableScene, EditResult
 from s3d_splat.io.atomic import write_text
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.results import write_colour_png
@@ -63,9 +63,7 @@ class TestView:
 
 def main(options: Options) -> None:
     """Measure and print."""
-    rows = [
-        row for run, seed in zip(options.runs, options.seeds, strict=True) for row in measured_room(run, seed, options)
-    ]
+    rows = [row for run, seed in zip(options.runs, options.seeds, strict=True) for row in measured_room(run, seed, options)]
     print(table(rows))
     print(summary(rows))
     if options.write is not None:
@@ -188,7 +186,9 @@ def support_of(stage: Stage, thing: int) -> str:
 
 def by_kind(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Means, and how many objects reach what is asked for."""
-    kinds = {"all": rows} | {kind: [row for row in rows if row["on"] == kind] for kind in dict.fromkeys(r["on"] for r in rows)}
+    kinds = {"all": rows} | {
+        kind: [row for row in rows if row["on"] == kind] for kind in dict.fromkeys(r["on"] for r in rows)
+    }
     return {
         kind: {
             "objects": len(own),
@@ -208,8 +208,8 @@ def by_kind(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line for each object."""
     lines = [
-        f"| {row['room']} | {row['object']} | {row['on']} | {row['pixels']} | {row['psnr']:.1f} | {row['psnr_unfilled']:.1f} "
-        f"| {row['gradient']:.2f} | {100 * row['changed']:.2f} | {row['seconds']:.1f} |"
+        f"| {row['room']} | {row['object']} | {row['on']} | {row['pixels']} | {row['psnr']:.1f} "
+        f"| {row['psnr_unfilled']:.1f} | {row['gradient']:.2f} | {100 * row['changed']:.2f} | {row['seconds']:.1f} |"
         for row in rows
     ]
     return "\n".join([f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}", *lines, ""])
@@ -217,7 +217,17 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line for each kind of support."""
-    titles = ("on", "objects", "PSNR", "unfilled", ">= 20 dB", "gradient (median)", "within 30 %", "changed at most %", "seconds")
+    titles = (
+        "on",
+        "objects",
+        "PSNR",
+        "unfilled",
+        ">= 20 dB",
+        "gradient (median)",
+        "within 30 %",
+        "changed at most %",
+        "seconds",
+    )
     lines = [
         f"| {kind} | {own['objects']} | {own['psnr']:.1f} | {own['psnr_unfilled']:.1f} | {own['psnr_reached']} "
         f"| {own['gradient']:.2f} | {own['gradient_reached']} | {100 * own['changed_most']:.2f} | {own['seconds']:.1f} |"

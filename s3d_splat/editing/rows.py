@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -9,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from s3d_splat.editing.values import EditableScene
-from s3d_splat.scaffold.field import AnchorTable
+from s3d_splat.scaffold.field import AnchorField, AnchorTable
 from s3d_splat.scaffold.placement import Placement, placement_rows, untouched
 from s3d_splat.types import Camera, Gaussians, InstanceSet
 
@@ -117,9 +118,17 @@ def scene_of(
     return EditableScene(field, InstanceSet(**labels, **columns, size=size[kept], aabb=aabb[kept]))
 
 
-def decoded(field: object, camera: Camera = ANYWHERE) -> Gaussians:
+def decoded(field: AnchorField, camera: Camera = ANYWHERE) -> Gaussians:
     """All Gaussians, without features."""
-    return field.decode(camera, with_features=False)  # type: ignore[attr-defined]
+    return field.decode(camera, with_features=False)
+
+
+def shapes_of(field: AnchorField) -> Callable[[Camera], Gaussians]:
+    """What gives all Gaussians as a camera sees them, but for their colours: decoded once, where that is all the same."""
+    if field.options.view_dependent_opacity:
+        return lambda camera: decoded(field, camera)
+    gaussians = decoded(field)
+    return lambda camera: gaussians
 
 
 def box_of(scene: EditableScene, ids: tuple[int, ...]) -> Float[Tensor, "2 3"]:
