@@ -15,6 +15,7 @@ from tyro.conf import FlagCreatePairsOff, arg
 from tyro.extras import SubcommandApp
 
 from s3d_splat.cli_bench import bench_app
+from s3d_splat.cli_edit import edit
 from s3d_splat.cli_evaluate import Json, evaluate_app, report
 from s3d_splat.cli_export import export
 from s3d_splat.cli_query import query
@@ -191,6 +192,7 @@ def build_app(default: Config) -> SubcommandApp:
     app.command(_aggregate_command(default.instances))
     app.command(render)
     app.command(query)
+    app.command(edit)
     app.command(export)
     app.command(view)
     app.command(evaluate_app(), name="evaluate", help="Measure a run, or files, against truth.")

@@ -31,7 +31,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "ask",
         "viewer bench",
         "cli_evaluate",
-        "cli_bench cli_export cli_query cli_view",
+        "cli_bench cli_edit cli_export cli_query cli_view",
         "nerfstudio_plugin cli",
     )
 )

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 
 from s3d_splat.console import progress
+from s3d_splat.editing.store import EDITS
 from s3d_splat.errors import S3DError
 from s3d_splat.io.checkpoints import latest_checkpoint
 from s3d_splat.io.observations import load_observation
@@ -168,12 +170,20 @@ def _seen_from_all_sides(run: TrainedRun, frames: Sequence[Frame]) -> Gaussians:
 
 def _look(run: TrainedRun, instances: InstanceSet, frame: Frame) -> Callable[[], Look]:
     def look() -> Look:
-        observed = load_observation(frame)
         rendered = rendered_objects(run, instances, frame)
+        if (run.folder.root / EDITS).exists():  # the photographs show what was there before
+            return Look(frame.camera, rendered.instances.cpu().numpy(), _rendered_image(run, frame))
+        observed = load_observation(frame)
         given = None if observed.instances is None else observed.instances.numpy()
         return Look(frame.camera, rendered.instances.cpu().numpy(), observed.image.numpy(), given)
 
     return look
+
+
+def _rendered_image(run: TrainedRun, frame: Frame) -> UInt8[np.ndarray, "h w 3"]:
+    with torch.no_grad():
+        colour = run.rasterizer.render(decode(run.field, frame.camera), frame.camera).colour
+    return (255 * colour.clamp(0, 1)).round().to(torch.uint8).cpu().numpy()
 
 
 def _counted(look: Callable[[], Look], number: int, total: int, advance: Callable[[int, int], None]) -> Callable[[], Look]:

@@ -39,6 +39,20 @@ def apply(scene: EditableScene, operation: Operation, around: Surroundings) -> E
             return duplicate(scene, operation)
 
 
+def check_all(steps: Sequence[Operation], known: Sequence[int]) -> None:
+    """Raise S3DError where one of several operations cannot be done, after those before it."""
+    present = set(known)
+    for step in steps:
+        check(step, sorted(present))
+        match step:
+            case Remove(ids=ids):
+                present -= set(ids)
+            case Extract(ids=ids):
+                present = set(ids)
+            case Duplicate(ids=ids):
+                present |= set(range(max(present) + 1, max(present) + 1 + len(ids)))
+
+
 def check(operation: Operation, known: Sequence[int]) -> None:
     """Raise S3DError for an operation that cannot be done to a scene with these object ids."""
     _check_ids(operation, known)

@@ -118,6 +118,17 @@ def scene_of(
     return EditableScene(field, InstanceSet(**labels, **columns, size=size[kept], aabb=aabb[kept]))
 
 
+def without_empty_anchors(scene: EditableScene) -> EditableScene:
+    """The scene without anchors of which everything has been removed. Rows are others then."""
+    rows = rows_of(scene)
+    kept = rows.alive.any(1)
+    if kept.all():
+        return scene
+    rows = chosen_rows(rows, kept.nonzero()[:, 0])
+    labels = {"anchor_instance": rows.anchor_instance.cpu(), "child_instance": rows.child_instance.cpu()}
+    return EditableScene(scene.field.edited(rows.anchors, rows.placement), replace(scene.instances, **labels))
+
+
 def decoded(field: AnchorField, camera: Camera = ANYWHERE) -> Gaussians:
     """All Gaussians, without features."""
     return field.decode(camera, with_features=False)

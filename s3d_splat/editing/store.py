@@ -31,8 +31,13 @@ class Edits:
 
 def write_edits(path: Path, edits: Edits) -> None:
     """Write the steps as a list of plain objects, each with the name of its operation."""
-    steps = [{"operation": type(step).__name__.lower(), **dataclasses.asdict(step)} for step in edits.steps]
+    steps = [plain(step) for step in edits.steps]
     write_json(path, {"format_version": FORMAT_VERSION, "source": edits.source, "steps": steps})
+
+
+def plain(step: Operation) -> dict[str, Any]:
+    """An operation as plain values, its name first."""
+    return {"operation": type(step).__name__.lower(), **dataclasses.asdict(step)}
 
 
 def read_edits(path: Path) -> Edits:

@@ -6,9 +6,14 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from s3d_splat.console import progress
+from s3d_splat.editing.apply import check_all
+from s3d_splat.editing.history import History
 from s3d_splat.editing.operations import Operation
-from s3d_splat.editing.store import EDITS, Edits, read_edits, write_edits
+from s3d_splat.editing.rows import without_empty_anchors
+from s3d_splat.editing.store import EDITS, Edits, plain, read_edits, write_edits
 from s3d_splat.editing.values import EditableScene, Surroundings
 from s3d_splat.errors import S3DError
 from s3d_splat.io.checkpoints import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
@@ -29,6 +34,37 @@ def open_editable(run_folder: Path) -> tuple[TrainedRun, EditableScene, Surround
     return run, EditableScene(run.field, instances), Surroundings(cameras, run.rasterizer)
 
 
+def edit(run_folder: Path, steps: Sequence[Operation], out: Path, command: str) -> list[dict[str, Any]]:
+    """Do the steps one after the other and write the result as a new run; returns what each of them did, as plain values.
+
+    Raises:
+        S3DError: a step cannot be done or `out` is in use, before any work; see also `open_editable`.
+    """
+    check_free(out)
+    run, scene, around = open_editable(run_folder)
+    check_all(steps, scene.instances.instance_id.tolist())
+    history, done = History(scene), []
+    with progress("editing") as advance:
+        for number, step in enumerate(steps, start=1):
+            result = history.do(step, around)
+            changed = {"changed": len(result.changed), "new_ids": list(result.moved_to)}
+            done.append({**plain(step), "summary": result.summary, **changed})
+            advance(number, len(steps))
+    save_edited(run, history.present, history.steps, out, command)
+    return done
+
+
+def listed_objects(run_folder: Path) -> list[dict[str, Any]]:
+    """Id, class, number of Gaussians, middle and extent (metres) of every object of a run."""
+    run, scene, _ = open_editable(run_folder)
+    names, table = {entry.id: entry.name for entry in run.scene.classes}, scene.instances
+    columns = (table.instance_id, table.class_id, table.size, table.aabb.mean(1), table.aabb[:, 1] - table.aabb[:, 0])
+    return [
+        {"id": id, "class": names.get(kind, "-"), "gaussians": size, "position": middle, "extent": extent}
+        for id, kind, size, middle, extent in zip(*(column.tolist() for column in columns), strict=True)
+    ]
+
+
 def save_edited(run: TrainedRun, scene: EditableScene, steps: Sequence[Operation], out: Path, command: str) -> RunFolder:
     """Write an edited scene as a run of its own, with a list of all that was done since the training.
 
@@ -45,7 +81,8 @@ def save_edited(run: TrainedRun, scene: EditableScene, steps: Sequence[Operation
     path = latest_checkpoint(run.folder.checkpoints)
     assert path is not None  # the run was opened from it
     state = load_checkpoint(path)
-    session = {"step": state["session"]["step"], "field": scene.field.state_dict()}
+    written = without_empty_anchors(scene)
+    session = {"step": state["session"]["step"], "field": written.field.state_dict()}
     folder = create_run(
         out,
         run.scene.root,
@@ -55,7 +92,7 @@ def save_edited(run: TrainedRun, scene: EditableScene, steps: Sequence[Operation
         device=run.folder.info.device,
     )
     save_checkpoint(checkpoint_path(folder.checkpoints, int(session["step"])), state | {"session": session})
-    write_instances(folder.instances, scene.instances)
+    write_instances(folder.instances, written.instances)
     write_edits(out / EDITS, replace(before, steps=(*before.steps, *steps)))
     return folder
 
@@ -64,6 +101,21 @@ def edits_of(run_folder: Path) -> Edits:
     """What was done to a run since it was trained; a run that was not edited is its own source."""
     path = run_folder / EDITS
     return read_edits(path) if path.exists() else Edits(str(run_folder.absolute()), ())
+
+
+def refuse_edited(run_folder: Path, what: str) -> None:
+    """Raise S3DError for a run that was edited, of which its training images do not tell the truth.
+
+    Args:
+        what: what cannot be done to it, such as "train".
+    """
+    if (run_folder / EDITS).exists():
+        source = edits_of(run_folder).source
+        raise S3DError(
+            f"{run_folder} was edited: it cannot be {what}",
+            why="its training images show the scene before the edits",
+            fix=f"do that to {source}, then repeat the edits: s3d-splat edit {source} --steps {run_folder / EDITS} --out NEW",
+        )
 
 
 def check_free(out: Path) -> None:

@@ -12,6 +12,7 @@ from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.results import write_instances
 from s3d_splat.io.run_folder import RunFolder
+from s3d_splat.pipeline.edit import refuse_edited
 from s3d_splat.pipeline.runs import decode, open_trained
 from s3d_splat.raster.base import Rasterizer
 from s3d_splat.scaffold.field import AnchorField
@@ -44,7 +45,8 @@ def find_instances(
 
 
 def aggregate(run_folder: Path, options: InstanceOptions) -> InstanceSet:
-    """Find the instances of a trained run again, with other options."""
+    """Find the instances of a trained run again, with other options; S3DError for a run that was edited."""
+    refuse_edited(run_folder, "aggregated")
     run = open_trained(run_folder)
     return find_instances(run.folder, run.scene, run.field, run.rasterizer, options)
 

@@ -15,6 +15,7 @@ from s3d_splat.errors import S3DError
 from s3d_splat.io.checkpoints import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
 from s3d_splat.io.run_folder import RunFolder, check_unused, create_run, open_run, scene_of
 from s3d_splat.io.scene import load_scene
+from s3d_splat.pipeline.edit import refuse_edited
 from s3d_splat.pipeline.objects import find_instances
 from s3d_splat.raster.base import Rasterizer
 from s3d_splat.raster.registry import make_rasterizer
@@ -47,6 +48,7 @@ def resume_training(scene_folder: Path, run_folder: Path) -> None:
         S3DError: the run belongs to another scene, or its files cannot be read.
     """
     run = open_run(run_folder)
+    refuse_edited(run_folder, "trained")
     if scene_of(run).resolve() != scene_folder.resolve():
         raise S3DError(
             f"{run_folder} was trained on {run.info.scene}, not on {scene_folder}",
