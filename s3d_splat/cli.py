@@ -90,7 +90,8 @@ def prepare(
     The same command goes on where it stopped. SCENE/prepare_report.html shows what was done.
 
     Args:
-        capture: A folder with images: a nerfstudio data set, a COLMAP model, 7-Scenes or TUM RGB-D, or simply images/.
+        capture: A video, a folder of photos, or a data set: nerfstudio, COLMAP, ScanNet (also .sens), ScanNet++, Replica,
+            7-Scenes, TUM RGB-D.
         scene: The scene folder to write; it must not exist yet.
     """
     from s3d_splat.prepare import stages

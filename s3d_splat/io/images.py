@@ -90,6 +90,11 @@ def image_size(path: Path, *, where: str) -> tuple[int, int]:
         return image.size
 
 
+def open_image(path: Path, *, where: str) -> Image.Image:
+    """A photo whose pixels are not yet decoded, for its header. Raises S3DError if it cannot be read."""
+    return _opened(path, "image", where)
+
+
 def read_colours(path: Path, *, where: str) -> UInt8[np.ndarray, "h w 3"]:
     """The pixels of an image. Raises S3DError if it cannot be read."""
     with _opened(path, "image", where) as image:

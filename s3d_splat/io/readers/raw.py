@@ -1,4 +1,4 @@
-"""A raw capture: `images/`, with what is known of them in `capture.json` or in `clusters/<k>/`.
+"""A raw capture: `images/` (or images in the folder itself), and what is known of them in `capture.json` or `clusters/<k>/`.
 
 `capture.json` is {"intrinsics": {fl_x fl_y cx cy [w h k1 k2 p1 p2]}, "frames": [{"file_path", optional depth_file_path,
 mask_path, transform_matrix (OpenGL axes), split}], optional "depth_scale" (units of the poses for one count, 0.001 unless
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,10 +19,12 @@ from s3d_splat.errors import S3DError
 from s3d_splat.io.images import image_size
 from s3d_splat.io.intrinsics import read_camera, read_depth_scale
 from s3d_splat.io.labels import read_json
+from s3d_splat.io.paths import files_below
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files, check_images_left, read_tables
-from s3d_splat.io.readers.names import find_images, natural_key, scene_names
+from s3d_splat.io.readers.names import find_images, in_order, is_image, natural_key, scene_names
 from s3d_splat.io.readers.options import EVERY, FrameChoice
+from s3d_splat.io.readers.photos import check_other_photos, is_other_photo, tell_sizes, with_upright_images
 from s3d_splat.io.readers.rows import row_pose, row_split
 from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.io.transforms import inside
@@ -38,12 +41,15 @@ class RawReader:
     name = "raw"
 
     def recognises(self, folder: Path) -> bool:
-        """A folder `images/`, or a `capture.json`, or clusters."""
-        return (folder / "images").is_dir() or (folder / "capture.json").is_file() or (folder / "clusters").is_dir()
+        """A folder `images/`, or a `capture.json`, or clusters, or photos in the folder itself."""
+        described = (folder / "capture.json").is_file() or (folder / "clusters").is_dir()
+        return described or (folder / "images").is_dir() or (folder.is_dir() and _has_photos(folder))
 
     def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
-        """Read the images, and what `capture.json` and the clusters say of them."""
-        images = [f"images/{path}" for path in find_images(folder / "images")]
+        """Read the images, and what `capture.json` and the clusters say of them; photos that a tag turns are written upright
+        to `work/images`.
+        """
+        images = _images(folder)
         check_images_left(folder, images)
         described = _described(folder)
         folders = _cluster_folders(folder)
@@ -53,6 +59,8 @@ class RawReader:
             clusters, classes = _clusters(folders, folder, described, names)
         else:
             clusters, classes = ((_one_cluster(folder, described, names, chosen),), ())
+        clusters = tuple(replace(one, views=with_upright_images(one.views, work, advance)) for one in clusters)
+        tell_sizes([view for one in clusters for view in one.views])
         check_files(clusters, advance)
         return Capture(
             root=folder,
@@ -62,6 +70,27 @@ class RawReader:
             classes=classes,
             truth=folder / "truth" if (folder / "truth").is_dir() else None,
         )
+
+
+def _has_photos(folder: Path) -> bool:
+    return any(is_image(path.name) or is_other_photo(path.name) for path in folder.iterdir())
+
+
+def _images(folder: Path) -> list[str]:
+    """The images below `images/`; without it, those in the folder itself.
+
+    Raises:
+        S3DError: there are photos, but all of formats that are not read.
+    """
+    place = folder / "images"
+    if place.is_dir():
+        found = [f"images/{path}" for path in find_images(place)]
+        check_other_photos(files_below(place), place, found)
+        return found
+    files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+    found = in_order(path.name for path in files if is_image(path.name))
+    check_other_photos(files, folder, found)
+    return found
 
 
 def _chosen(
@@ -198,7 +227,8 @@ def _check_one_size(views: Sequence[CaptureView], meta: Mapping[str, Any], path:
 
 def _layer(folder: Path, image: str, name: str) -> Path | None:
     """The file of an image in a cluster's folder, by its path below `images/` or by its name in the scene."""
-    below = PurePosixPath(image).relative_to("images").with_suffix(".png")
+    path = PurePosixPath(image)
+    below = (path.relative_to("images") if path.parts[0] == "images" else path).with_suffix(".png")
     candidates = (folder / below, folder / f"{PurePosixPath(name).stem}.png")
     return next((path for path in candidates if path.is_file()), None)
 

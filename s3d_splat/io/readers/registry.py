@@ -16,6 +16,7 @@ from s3d_splat.io.readers.scannet import ScanNetReader
 from s3d_splat.io.readers.scannet_sens import SensReader
 from s3d_splat.io.readers.seven_scenes import SevenScenesReader
 from s3d_splat.io.readers.tum import TumReader
+from s3d_splat.io.readers.video import VideoReader
 from s3d_splat.types import Capture
 
 _LOG = logging.getLogger("s3d_splat")
@@ -31,6 +32,7 @@ READERS: dict[str, CaptureReader] = {
         SensReader(),
         NerfstudioReader(),
         ColmapReader(),
+        VideoReader(),
         RawReader(),
     )
 }
@@ -42,7 +44,8 @@ _LAYOUTS = {
     "sens": "a .sens file",
     "nerfstudio": "transforms.json",
     "colmap": "cameras, images and points3D (.bin or .txt) in sparse/0, sparse or the folder itself",
-    "raw": "images/",
+    "video": "a video, or a folder with one",
+    "raw": "images, in images/ or in the folder itself",
 }
 
 

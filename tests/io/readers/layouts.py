@@ -18,6 +18,7 @@ from s3d_splat.geometry.cameras import opengl_from_opencv
 from s3d_splat.io.images import write_image
 from s3d_splat.io.results import write_depth_png, write_id_png
 from s3d_splat.types import Camera
+from tests.io.readers.videos import write_video
 from tests.scene_fixtures import FRAMES, HEIGHT, WIDTH, tiny_camera, tiny_observation, write_tiny_scene
 
 INTRINSICS = {"fl_x": 28.0, "fl_y": 28.0, "cx": WIDTH / 2, "cy": HEIGHT / 2}
@@ -36,6 +37,7 @@ class Layout:
     mask: str | None = None
     packed: str | None = None  # the file that images and depth lie in
     has_depth: bool = False  # though no file of its own shows it
+    has_cameras: bool = True
 
 
 def write_json(path: Path, value: object) -> None:
@@ -250,6 +252,17 @@ def write_sens(folder: Path) -> None:
     (folder / "scene0000_00.sens").write_bytes(sens_header(FRAMES) + body + struct.pack("<Q", 0))
 
 
+def write_one_video(folder: Path) -> None:
+    """Two images a second, which are all taken."""
+    write_video(folder / "walk.mp4", [tiny_observation(tiny_camera(index)).image.numpy() for index in range(FRAMES)], rate=2)
+
+
+def write_photos(folder: Path) -> None:
+    """Images in a folder, and nothing else."""
+    for index in range(FRAMES):
+        write_pixels(index, image=folder / f"{index}.png")
+
+
 LAYOUTS = {
     "nerfstudio": Layout("nerfstudio", write_nerfstudio, "images/0000.png", "depth/0000.png", "instances/0000.png"),
     "raw": Layout("raw", write_raw, "images/0.png", "depth/0.png"),
@@ -260,6 +273,8 @@ LAYOUTS = {
     "tum": Layout("tum", write_tum, "rgb/1305031102.000000.png", "depth/1305031102.005000.png"),
     "scannet": Layout("scannet", write_scannet, "color/0.png", "depth/0.png", "instance-filt/0.png"),
     "sens": Layout("sens", write_sens, packed="scene0000_00.sens", has_depth=True),
+    "video": Layout("video", write_one_video, has_cameras=False),
+    "photos": Layout("raw", write_photos, "0.png", has_cameras=False),
     "apc_shelf": Layout(
         "apc_shelf", write_apc_shelf, "frame-000000.color.png", "frame-000000.depth.png", "segm/frame-000000.segm.png"
     ),
