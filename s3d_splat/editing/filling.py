@@ -9,16 +9,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from s3d_splat.editing.patches import Patch, patches
+from s3d_splat.editing.patches import Patch, grown, patches
 from s3d_splat.editing.rows import SceneRows, chosen_rows, without_children
 from s3d_splat.editing.sight import Sight
 from s3d_splat.editing.surfaces import Surface
-from s3d_splat.editing.texels import Grid, Texels, grown, texels_of, with_colours
+from s3d_splat.editing.texels import Grid, Texels, texels_of, with_colours
 from s3d_splat.editing.values import Surroundings
 from s3d_splat.scaffold.field import AnchorField
 from s3d_splat.types import Gaussians
 
 _TEXELS = 24  # along the shorter side of an object, about
+_BLEED = 0.7  # of the thickness: colours of a surface that are nearer to something else are not copied
 _LIFT = 0.25  # of the thickness by which what is filled lies before the surface, so that smears lie behind it
 
 
@@ -43,7 +44,7 @@ def fillings(
         if not asked.any():
             continue
         coloured = with_colours(texels, field, surface.members, around)
-        for patch in patches(coloured.colour, coloured.known, asked):
+        for patch in patches(coloured.colour, coloured.known, asked, round(_BLEED * thickness / size)):
             result.append(_copied(rows, gaussians, surface, texels.grid, patch, thickness))
     return result
 
@@ -57,20 +58,25 @@ def _first_met(holes: Sequence[Texels], sights: Sequence[Sight], slack: float) -
     """Of each hole the part that views look into once the object is gone: the first hole on a ray is the one that shows.
 
     Where another one follows within `slack` metres, as the wall behind the back of a shelf, the surface that is known nearer
-    by in its own plane wins.
+    by in its own plane wins, by the mean over all rays that have such a choice.
     """
-    gaps = [_gap(texels) for texels in holes]
     met = [torch.zeros(texels.hole.numel(), dtype=torch.bool, device=texels.hole.device) for texels in holes]
+    gaps = [_gap(texels, slack / 3) for texels in holes]
+    crossings, choice = [], torch.zeros(2, len(holes)).to(holes[0].grid.corner)
     for sight in sights:
         eye = sight.camera.T_world_camera[:3, 3]
-        towards = sight.point[sight.gone] - eye
-        towards = torch.nn.functional.normalize(towards, dim=1)
+        towards = torch.nn.functional.normalize(sight.point[sight.gone] - eye, dim=1)
         hits = [_hit(texels, gap, eye, towards) for texels, gap in zip(holes, gaps, strict=True)]
         distance, texel, gap = (torch.stack(column) for column in zip(*hits, strict=True))
-        rivals = distance <= distance.amin(0) + slack
-        owner = torch.where(rivals, gap, float("inf")).argmin(0)
+        rivals = distance.isfinite() & (distance <= distance.amin(0) + slack)
+        chooses = rivals & (rivals.sum(0) > 1)
+        choice += torch.stack(((gap * chooses).sum(1), chooses.sum(1)))
+        crossings.append((rivals, texel))
+    mean_gap = choice[0] / choice[1].clamp(min=1)
+    for rivals, texel in crossings:
+        owner = torch.where(rivals, mean_gap[:, None], float("inf")).argmin(0)
         for number in range(len(holes)):
-            met[number][texel[number, (owner == number) & distance[number].isfinite()]] = True
+            met[number][texel[number, (owner == number) & rivals[number]]] = True
     return [grown(seen.view(texels.hole.shape), 3) & texels.hole for seen, texels in zip(met, holes, strict=True)]
 
 
@@ -85,11 +91,14 @@ def _hit(
     return torch.where(hits, distance, float("inf")), index, gap[index]
 
 
-def _gap(texels: Texels) -> Float[Tensor, " t"]:
-    """How far each texel is from the nearest one that is known, metres."""
+def _gap(texels: Texels, speck: float) -> Float[Tensor, " t"]:
+    """How far each texel is from the nearest one that is known, metres; what is known in specks alone does not count."""
     from scipy.ndimage import distance_transform_edt
 
-    distance = distance_transform_edt(~texels.known.cpu().numpy())
+    known = ~grown(~texels.known, round(speck / texels.grid.size))
+    if not known.any():
+        return torch.full((known.numel(),), 1e6).to(texels.grid.corner)
+    distance = distance_transform_edt(~known.cpu().numpy())
     return texels.grid.size * torch.from_numpy(distance).to(texels.grid.corner).reshape(-1)
 
 

@@ -17,6 +17,7 @@ from torch.nn.functional import max_pool2d
 
 _RIM = 10  # texels round a hole that a shift is judged by
 _UNCOVERED = 0.1  # cost of a shift that covers nothing of the hole: a squared difference of colours
+_RIM_POINTS = 800  # of them, about, that colours are bent by
 _SHIFTS = 16
 _LEAST_GAIN = 3  # texels that a shift must fill
 
@@ -25,17 +26,23 @@ _LEAST_GAIN = 3  # texels that a shift must fill
 class Patch:
     """A part of a hole and where its texels come from."""
 
-    filled: Bool[Tensor, "h w"]
+    filled: Bool[Tensor, "h w"]  # with a margin that overlaps with what is round it
     shift: tuple[int, int]  # rows and columns from a filled texel to its source
     colour: Float[Tensor, "h w 3"]  # what to add to the source's colours, where filled
 
 
-def patches(colour: Float[Tensor, "h w 3"], known: Bool[Tensor, "h w"], hole: Bool[Tensor, "h w"]) -> Iterator[Patch]:
-    """Parts that fill a hole, disjoint; what no shift reaches stays open."""
+def patches(
+    colour: Float[Tensor, "h w 3"], known: Bool[Tensor, "h w"], hole: Bool[Tensor, "h w"], bleed: int
+) -> Iterator[Patch]:
+    """Parts that fill a hole; what no shift reaches stays open.
+
+    Nothing is taken from within `bleed` texels of what is not known, where the colours of other things mix in. Parts overlap
+    with each other and the rim by as much.
+    """
     picture, present, left = colour.clone(), known & ~hole, hole.clone()
-    source = present.clone()
+    source = ~grown(~present, bleed)
     for _ in range(_SHIFTS):
-        rim = _grown(left, _RIM) & present
+        rim = grown(left, _RIM) & present
         if int(left.sum()) < 1 or not rim.any():
             return
         shift = _best_shift(colour, source, picture, rim, left)
@@ -45,10 +52,11 @@ def patches(colour: Float[Tensor, "h w 3"], known: Bool[Tensor, "h w"], hole: Bo
         filled = left & valid
         if int(filled.sum()) < min(_LEAST_GAIN, int(left.sum())):
             return
-        bend = _bend(picture - taken, rim & valid, filled)
+        wider = grown(filled, bleed) & valid
+        bend = _bend(picture - taken, rim & valid, wider)
         picture = torch.where(filled[..., None], taken + bend, picture)
         present, left = present | filled, left & ~filled
-        yield Patch(filled, shift, bend)
+        yield Patch(wider, shift, bend)
 
 
 def _best_shift(
@@ -102,13 +110,17 @@ def _bend(
 ) -> Float[Tensor, "h w 3"]:
     """The differences at the rim, carried into the hole: means weighed by the inverse square of the distance."""
     result = torch.zeros_like(difference)
-    at, inside = rim.nonzero().to(difference), filled.nonzero().to(difference)
+    at, inside = rim.nonzero(), filled.nonzero().to(difference)
     if not len(at):
         return result
-    weight = 1 / torch.cdist(inside, at).square().clamp(min=4.0)
-    result[filled] = (weight @ difference[rim]) / weight.sum(1, keepdim=True)
+    at = at[:: 1 + len(at) // _RIM_POINTS]
+    weight = 1 / torch.cdist(inside, at.to(difference)).square().clamp(min=4.0)
+    result[filled] = (weight @ difference[at[:, 0], at[:, 1]]) / weight.sum(1, keepdim=True)
     return result
 
 
-def _grown(mask: Bool[Tensor, "h w"], texels: int) -> Bool[Tensor, "h w"]:
+def grown(mask: Bool[Tensor, "h w"], texels: int) -> Bool[Tensor, "h w"]:
+    """The mask and what is at most so many texels away from it, along rows and columns."""
+    if texels < 1:
+        return mask
     return max_pool2d(mask.float()[None, None], 2 * texels + 1, stride=1, padding=texels)[0, 0] > 0

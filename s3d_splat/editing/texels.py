@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from s3d_splat.editing.patches import grown
 from s3d_splat.editing.rows import decoded
 from s3d_splat.editing.sight import Sight
 from s3d_splat.editing.surfaces import Surface
@@ -19,7 +20,7 @@ from s3d_splat.types import Camera, Gaussians
 
 _SEEN = 2  # views that must show a texel
 _SEEN_SHARE = 0.3  # of the views that look there: mixed pixels at an object's edge show what is under it, too
-_HALO = 0.5  # of the thickness: as far round a hole the colours of what is removed bleed into its rim
+_HALO = 0.7  # of the thickness: as far round a hole the colours of what is removed bleed into its rim
 _OPAQUE = 0.8  # alpha of a texel that colours can be taken from
 _FAR = 50.0  # how many sizes of the picture away the camera stands that takes it
 _BEFORE = 8.0  # in the same way, from where view-dependent colours are taken: not too far from where people stand
@@ -135,13 +136,6 @@ def _pixels(points: Float[Tensor, "n 3"], sight: Sight) -> tuple[Int[Tensor, " m
     column, row = at.floor().long().unbind(1)
     inside = (depth > 0.01) & (column >= 0) & (column < sight.camera.width) & (row >= 0) & (row < sight.camera.height)
     return inside.nonzero()[:, 0], (row * sight.camera.width + column)[inside]
-
-
-def grown(mask: Bool[Tensor, "h w"], texels: int) -> Bool[Tensor, "h w"]:
-    """The mask and what is at most so many texels away from it, along rows and columns."""
-    if texels < 1:
-        return mask
-    return torch.nn.functional.max_pool2d(mask.float()[None, None], 2 * texels + 1, stride=1, padding=texels)[0, 0] > 0
 
 
 def _extent(seen: Bool[Tensor, "h w"]) -> Bool[Tensor, "h w"]:

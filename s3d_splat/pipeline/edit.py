@@ -114,7 +114,7 @@ def refuse_edited(run_folder: Path, what: str) -> None:
         raise S3DError(
             f"{run_folder} was edited: it cannot be {what}",
             why="its training images show the scene before the edits",
-            fix=f"do that to {source}, then repeat the edits: s3d-splat edit {source} --steps {run_folder / EDITS} --out NEW",
+            fix=f"do that to {source}, then: s3d-splat edit {source} --steps {run_folder / EDITS} --out NEW_RUN",
         )
 
 
