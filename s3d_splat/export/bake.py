@@ -17,7 +17,7 @@ from s3d_splat.geometry.cameras import is_in_view
 from s3d_splat.raster.base import ALPHA_MIN
 from s3d_splat.types import Camera, Gaussians
 
-_SMOOTHNESS = 1e-4  # what bending costs, relative to the weight of all views: see `_Sums.solved`
+_SMOOTHNESS = 1e-5  # what bending costs, relative to the weight of all views: see `_Sums.solved`
 _LEAST = 1e-3  # weight of the mean colour beside that of the views; decides alone where no view shows a Gaussian
 _ROWS = 1 << 14  # Gaussians that are solved for at a time
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -28,6 +28,7 @@ class TrainedScene:
     view_dependent_opacity: bool = False
 
 
+@runtime_checkable
 class Exporter(Protocol):
     """Writes a scene in one format."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from s3d_splat.console import Advance
 from s3d_splat.errors import S3DError
@@ -61,7 +61,7 @@ def meshes_of(trained: TrainedScene, options: ExportOptions, advance: Advance) -
     return Meshes(surface, pairs, surface.of(0), figures)
 
 
-def srgb_to_linear(colours: np.ndarray) -> Float[np.ndarray, "n 3"]:
+def srgb_to_linear(colours: Shaped[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
     """8-bit sRGB as linear light in 0..1, which glTF and USD want (IEC 61966-2-1)."""
     values = colours.astype(np.float64) / 255
     return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)

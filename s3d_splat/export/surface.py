@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 
 from s3d_splat.export.volume import SIDE, SurfaceVolume, block_origin
 
@@ -27,7 +27,7 @@ class Surface:
 
     def of(self, id: int) -> Surface:
         """The triangles of one instance, and their vertices alone."""
-        return self._rows(self.instances == id)
+        return self.rows(self.instances == id)
 
     def without_specks(self) -> Surface:
         """Without connected pieces of a few triangles."""
@@ -38,12 +38,21 @@ class Surface:
         first, second = self.triangles[:, [0, 1]].ravel(), self.triangles[:, [1, 2]].ravel()
         links = coo_matrix((np.ones(len(first), bool), (first, second)), shape=(count, count))
         piece = connected_components(links, directed=False)[1][self.triangles[:, 0]] if len(self.triangles) else first
-        return self._rows(np.bincount(piece)[piece] >= _SPECK if len(piece) else np.zeros(0, bool))
+        return self.rows(np.bincount(piece)[piece] >= _SPECK if len(piece) else np.zeros(0, bool))
 
-    def _rows(self, kept: np.ndarray) -> Surface:
+    def rows(self, kept: Bool[np.ndarray, " f"]) -> Surface:
+        """Some of the triangles, and their vertices alone."""
         used, renumbered = np.unique(self.triangles[kept], return_inverse=True)
         triangles = renumbered.reshape(-1, 3)
         return Surface(self.vertices[used], triangles, self.colours[used], self.instances[kept])
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The surface of a region, and for each vertex the edge of the grid that it lies on: lowest voxel, axis."""
+
+    surface: Surface
+    edges: Int[np.ndarray, "v 4"]
 
 
 def extract(volume: SurfaceVolume) -> Surface:
@@ -51,14 +60,18 @@ def extract(volume: SurfaceVolume) -> Surface:
     parts = [part for region in _regions(volume) if (part := _part(volume, region)) is not None]
     if not parts:
         return Surface(np.zeros((0, 3)), np.zeros((0, 3), np.int64), np.zeros((0, 3), np.uint8), np.zeros(0, np.int32))
-    shift = np.cumsum([0] + [len(part.vertices) for part in parts[:-1]])
-    joined = Surface(
-        np.concatenate([part.vertices for part in parts]),
-        np.concatenate([part.triangles + first for part, first in zip(parts, shift, strict=True)]),
-        np.concatenate([part.colours for part in parts]),
-        np.concatenate([part.instances for part in parts]),
+    shift = np.cumsum([0] + [len(part.edges) for part in parts[:-1]])
+    triangles = np.concatenate([part.surface.triangles + first for part, first in zip(parts, shift, strict=True)])
+    _, first, number = np.unique(  # one vertex where regions meet
+        np.concatenate([part.edges for part in parts]), axis=0, return_index=True, return_inverse=True
     )
-    return _welded(joined, volume.voxel)
+    joined = Surface(
+        np.concatenate([part.surface.vertices for part in parts])[first],
+        number.reshape(-1)[triangles],
+        np.concatenate([part.surface.colours for part in parts])[first],
+        np.concatenate([part.surface.instances for part in parts]),
+    )
+    return joined.rows(np.ones(len(triangles), bool))
 
 
 def _regions(volume: SurfaceVolume) -> Iterator[Int[np.ndarray, " 3"]]:
@@ -68,14 +81,14 @@ def _regions(volume: SurfaceVolume) -> Iterator[Int[np.ndarray, " 3"]]:
     yield from np.unique(origins // edge * edge, axis=0)
 
 
-def _part(volume: SurfaceVolume, origin: Int[np.ndarray, " 3"]) -> Surface | None:
+def _part(volume: SurfaceVolume, origin: Int[np.ndarray, " 3"]) -> _Part | None:
     from skimage.measure import marching_cubes
 
     distance, weight, colour, instance = _dense(volume, origin)
     known = weight > 0
     if not (distance[known] < 0).any() or not (distance[known] > 0).any():
         return None
-    vertices, triangles, _, _ = marching_cubes(distance, level=0.0, gradient_direction="ascent", allow_degenerate=False)
+    vertices, triangles, _, _ = marching_cubes(distance, level=0.0, gradient_direction="descent", allow_degenerate=False)
     whole = np.ones(np.array(known.shape) - 1, bool)  # cells with all corners known
     for x, y, z in _CORNERS:
         whole &= known[x : x + whole.shape[0], y : y + whole.shape[1], z : z + whole.shape[2]]
@@ -85,12 +98,13 @@ def _part(volume: SurfaceVolume, origin: Int[np.ndarray, " 3"]) -> Surface | Non
     share = (vertices - low).sum(axis=1)[:, None]
     painted = (1 - share) * colour[tuple(low.T)] + share * colour[tuple(high.T)]
     nearer = np.where(share < 0.5, low, high)
-    return Surface(
-        (vertices + origin + 0.5).astype(np.float64) * volume.voxel,
+    surface = Surface(
+        (vertices.astype(np.float64) + origin + 0.5) * volume.voxel,
         triangles,
         (painted.clip(0, 1) * 255).round().astype(np.uint8),
         _majority(instance[tuple(nearer.T)][triangles]),
     )
+    return _Part(surface, np.column_stack((low + origin, (high > low).argmax(axis=1))))
 
 
 def _dense(volume: SurfaceVolume, origin: Int[np.ndarray, " 3"]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -114,10 +128,3 @@ def _dense(volume: SurfaceVolume, origin: Int[np.ndarray, " 3"]) -> tuple[np.nda
 def _majority(labels: Int[np.ndarray, "f 3"]) -> Int[np.ndarray, " f"]:
     """What two of three corners say; the first one where all differ."""
     return np.where(labels[:, 1] == labels[:, 2], labels[:, 1], labels[:, 0])
-
-
-def _welded(surface: Surface, voxel: float) -> Surface:
-    """One vertex where regions meet: theirs lie at the same place but for rounding."""
-    places = np.round(surface.vertices / (voxel * 1e-3)).astype(np.int64)
-    _, first, number = np.unique(places, axis=0, return_index=True, return_inverse=True)
-    return Surface(surface.vertices[first], number.reshape(-1)[surface.triangles], surface.colours[first], surface.instances)
