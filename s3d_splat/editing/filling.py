@@ -36,11 +36,11 @@ def fillings(
     """Anchors that close the holes of surfaces, those in front first; `rows` and `gaussians` are of the same field."""
     size = _texel(box, thickness)
     margin = max(1.5, 1.5 * float((box[1] - box[0]).max()))
-    known = [(surface, texels_of(surface, gaussians, box, size, margin, thickness, sights)) for surface in surfaces]
-    holes = [(surface, texels) for surface, texels in known if texels is not None and texels.hole.any()]
-    needed = _first_met([texels for _, texels in holes], sights, 3 * thickness) if holes else []
+    looked = [(surface, texels_of(surface, gaussians, box, size, margin, thickness, sights)) for surface in surfaces]
+    present = [(surface, texels) for surface, texels in looked if texels is not None]
+    needed = _first_met([texels for _, texels in present], sights, 3 * thickness) if present else []
     result = []
-    for (surface, texels), asked in zip(holes, needed, strict=True):
+    for (surface, texels), asked in zip(present, needed, strict=True):
         if not asked.any():
             continue
         coloured = with_colours(texels, field, surface.members, around)
@@ -54,19 +54,19 @@ def _texel(box: Float[Tensor, "2 3"], thickness: float) -> float:
     return float((sides[1] / _TEXELS).clamp(thickness / 3, thickness))
 
 
-def _first_met(holes: Sequence[Texels], sights: Sequence[Sight], slack: float) -> list[Bool[Tensor, "h w"]]:
-    """Of each hole the part that views look into once the object is gone: the first hole on a ray is the one that shows.
+def _first_met(surfaces: Sequence[Texels], sights: Sequence[Sight], slack: float) -> list[Bool[Tensor, "h w"]]:
+    """Of each surface's hole the part that views look into once the object is gone: a ray ends at the first surface.
 
     Where another one follows within `slack` metres, as the wall behind the back of a shelf, the surface that is known nearer
     by in its own plane wins, by the mean over all rays that have such a choice.
     """
-    met = [torch.zeros(texels.hole.numel(), dtype=torch.bool, device=texels.hole.device) for texels in holes]
-    gaps = [_gap(texels, slack / 3) for texels in holes]
-    crossings, choice = [], torch.zeros(2, len(holes)).to(holes[0].grid.corner)
+    met = [torch.zeros(texels.hole.numel(), dtype=torch.bool, device=texels.hole.device) for texels in surfaces]
+    gaps = [_gap(texels, slack / 3) for texels in surfaces]
+    crossings, choice = [], torch.zeros(2, len(surfaces)).to(surfaces[0].grid.corner)
     for sight in sights:
         eye = sight.camera.T_world_camera[:3, 3]
-        towards = torch.nn.functional.normalize(sight.point[sight.gone] - eye, dim=1)
-        hits = [_hit(texels, gap, eye, towards) for texels, gap in zip(holes, gaps, strict=True)]
+        rays = sight.point[sight.gone] - eye
+        hits = [_hit(texels, gap, eye, rays, slack) for texels, gap in zip(surfaces, gaps, strict=True)]
         distance, texel, gap = (torch.stack(column) for column in zip(*hits, strict=True))
         rivals = distance.isfinite() & (distance <= distance.amin(0) + slack)
         chooses = rivals & (rivals.sum(0) > 1)
@@ -75,19 +75,23 @@ def _first_met(holes: Sequence[Texels], sights: Sequence[Sight], slack: float) -
     mean_gap = choice[0] / choice[1].clamp(min=1)
     for rivals, texel in crossings:
         owner = torch.where(rivals, mean_gap[:, None], float("inf")).argmin(0)
-        for number in range(len(holes)):
+        for number in range(len(surfaces)):
             met[number][texel[number, (owner == number) & rivals[number]]] = True
-    return [grown(seen.view(texels.hole.shape), 3) & texels.hole for seen, texels in zip(met, holes, strict=True)]
+    return [grown(seen.view(texels.hole.shape), 3) & texels.hole for seen, texels in zip(met, surfaces, strict=True)]
 
 
 def _hit(
-    texels: Texels, gap: Float[Tensor, " t"], eye: Float[Tensor, "3"], towards: Float[Tensor, "p 3"]
+    texels: Texels, gap: Float[Tensor, " t"], eye: Float[Tensor, "3"], rays: Float[Tensor, "p 3"], slack: float
 ) -> tuple[Float[Tensor, " p"], Int[Tensor, " p"], Float[Tensor, " p"]]:
-    """Where rays from an eye meet a hole: the distance (infinite where they do not), the texel and its gap."""
-    slope = towards @ texels.grid.axes[2]
+    """Where rays from an eye to what is removed meet a surface or its hole, not before their end: the distance (infinite
+    where they do not), the texel and its gap.
+    """
+    length = rays.norm(dim=1)
+    slope = rays @ texels.grid.axes[2] / length
     distance = -texels.grid.depth_of(eye[None]) / slope
-    index, inside = texels.grid.texel_of(eye + distance[:, None] * towards)
-    hits = inside & (slope > 0) & (distance > 0) & texels.hole.reshape(-1)[index]
+    index, inside = texels.grid.texel_of(eye + (distance / length)[:, None] * rays)
+    solid = (texels.hole | texels.known).reshape(-1)[index]
+    hits = inside & solid & (slope > 0) & (distance > length - slack)
     return torch.where(hits, distance, float("inf")), index, gap[index]
 
 
