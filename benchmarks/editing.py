@@ -9,6 +9,7 @@ printed is Markdown.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from s3d_splat.editing.apply import apply
 from s3d_splat.editing.operations import Remove
-from s3d_splat.editing.values import EditableScene, EditResult
+from s3d_splat.editing.values import EditableScene
 from s3d_splat.io.atomic import write_text
 from s3d_splat.io.observations import load_observation
 from s3d_splat.io.results import write_colour_png
@@ -48,6 +49,7 @@ class Options:
     seeds: tuple[int, ...]  # of those rooms, in the same order
     write: Path | None = None  # a JSON file
     pictures: Path | None = None  # a folder for before, after and truth of each object
+    unfilled: bool = False  # measure the plain removal too
     only: tuple[str, ...] = ()  # names of objects, all if empty
 
 
@@ -81,9 +83,11 @@ def measured_room(run_folder: Path, seed: int, options: Options) -> Iterator[dic
         start = time.perf_counter()
         result = apply(scene, Remove((id,)), around)
         seconds = time.perf_counter() - start
-        unfilled = apply(scene, Remove((id,), fill=False), around)
+        results = {"psnr": result.scene}
+        if options.unfilled:
+            results["psnr_unfilled"] = apply(scene, Remove((id,), fill=False), around).scene
         truth = make_stage(stage_options(run, seed), (thing,))
-        row = figures(run, views, thing, truth, result, unfilled, options.pictures and options.pictures / f"{seed}-{name}")
+        row = figures(run, views, thing, truth, results, options.pictures and options.pictures / f"{seed}-{name}")
         kind = support_of(stage, thing)
         share = len(result.changed) / max(1, int((scene.instances.child_instance > 0).sum()))
         yield {"room": seed, "object": name, "id": id, "on": kind, **row, "changed": share, "seconds": seconds}
@@ -134,12 +138,11 @@ def figures(
     views: Sequence[TestView],
     thing: int,
     truth: Stage,
-    result: EditResult,
-    unfilled: EditResult,
+    results: Mapping[str, EditableScene],
     pictures: Path | None,
 ) -> dict[str, Any]:
     """PSNR and gradient energy over the pixels of all test views that show the thing."""
-    pairs: dict[str, list[tuple[Tensor, Tensor]]] = {"filled": [], "unfilled": []}
+    pairs: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in results}
     energy = np.zeros(2)
     for view in views:
         region = torch.from_numpy(view.things == thing)
@@ -148,22 +151,17 @@ def figures(
         camera = run.scene.frames[view.index].camera
         wanted = torch.from_numpy(truth.renderer.render(truth.poses[view.index]).image).float() / 255
         got = {}
-        for name, scene in (("filled", result.scene), ("unfilled", unfilled.scene)):
+        for name, scene in results.items():
             with torch.no_grad():
                 got[name] = run.rasterizer.render(decode(scene.field, camera), camera).colour.clamp(0, 1)
             pairs[name].append((got[name][region], wanted[region]))
-        energy += gradient_energy(got["filled"], region), gradient_energy(wanted, region)
+        energy += gradient_energy(got["psnr"], region), gradient_energy(wanted, region)
         if pictures is not None:
-            strip = torch.cat([view.before, got["unfilled"], got["filled"], wanted], 1)
+            strip = torch.cat([view.before, *got.values(), wanted], 1)
             write_colour_png(pictures.with_name(f"{pictures.name}-{view.index:05d}.png"), strip)
     quality = {name: psnr(*(torch.cat(side) for side in zip(*both, strict=True))) for name, both in pairs.items()}
-    pixels = sum(len(got) for got, _ in pairs["filled"])
-    return {
-        "pixels": pixels,
-        "psnr": quality["filled"],
-        "psnr_unfilled": quality["unfilled"],
-        "gradient": float(energy[0] / energy[1]),
-    }
+    pixels = sum(len(got) for got, _ in pairs["psnr"])
+    return {"pixels": pixels, **quality, "gradient": float(energy[0] / energy[1])}
 
 
 def gradient_energy(image: Float[Tensor, "h w 3"], region: Bool[Tensor, "h w"]) -> float:
@@ -193,7 +191,7 @@ def by_kind(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         kind: {
             "objects": len(own),
             "psnr": float(np.mean([row["psnr"] for row in own])),
-            "psnr_unfilled": float(np.mean([row["psnr_unfilled"] for row in own])),
+            "psnr_unfilled": _mean([row.get("psnr_unfilled") for row in own]),
             "psnr_reached": sum(row["psnr"] >= GOOD_PSNR for row in own),
             "gradient": float(np.median([row["gradient"] for row in own])),
             "gradient_reached": sum(abs(row["gradient"] - 1) <= GOOD_GRADIENT for row in own),
@@ -205,11 +203,20 @@ def by_kind(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """A line for each object."""
     lines = [
         f"| {row['room']} | {row['object']} | {row['on']} | {row['pixels']} | {row['psnr']:.1f} "
-        f"| {row['psnr_unfilled']:.1f} | {row['gradient']:.2f} | {100 * row['changed']:.2f} | {row['seconds']:.1f} |"
+        f"| {_shown(row.get('psnr_unfilled'))} | {row['gradient']:.2f} | {100 * row['changed']:.2f} | {row['seconds']:.1f} |"
         for row in rows
     ]
     return "\n".join([f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}", *lines, ""])
@@ -229,7 +236,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> str:
         "seconds",
     )
     lines = [
-        f"| {kind} | {own['objects']} | {own['psnr']:.1f} | {own['psnr_unfilled']:.1f} | {own['psnr_reached']} "
+        f"| {kind} | {own['objects']} | {own['psnr']:.1f} | {_shown(own['psnr_unfilled'])} | {own['psnr_reached']} "
         f"| {own['gradient']:.2f} | {own['gradient_reached']} | {100 * own['changed_most']:.2f} | {own['seconds']:.1f} |"
         for kind, own in by_kind(rows).items()
     ]

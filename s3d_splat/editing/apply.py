@@ -28,7 +28,7 @@ def apply(scene: EditableScene, operation: Operation, around: Surroundings) -> E
         case Extract():
             return extract(scene, operation)
         case Recolour():
-            return recolour(scene, operation)
+            return recolour(scene, operation, around)
         case Move():
             return move(scene, operation)
         case Rotate():

@@ -41,7 +41,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Rotate:
-    """Turn objects together, about an axis through the middle of the box that holds them all."""
+    """Turn objects together, about an axis through the mean of their Gaussians' centres: turning back undoes it."""
 
     ids: tuple[int, ...]
     axis: Vector  # of any length, in the axes of the world
@@ -50,7 +50,7 @@ class Rotate:
 
 @dataclass(frozen=True)
 class Scale:
-    """Make objects larger or smaller together, about the middle of the box that holds them all."""
+    """Make objects larger or smaller together, about the mean of their Gaussians' centres."""
 
     ids: tuple[int, ...]
     factor: float

@@ -6,28 +6,29 @@ import math
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from s3d_splat.editing.operations import Duplicate, Move, Recolour, Rotate, Scale, Vector
 from s3d_splat.editing.rows import (
     SceneRows,
     appended,
-    box_of,
     chosen_rows,
     decoded,
+    owned,
     rows_of,
     scene_of,
     separated,
     without_children,
 )
-from s3d_splat.editing.rows import owned as owned_by
-from s3d_splat.editing.values import EditableScene, EditResult
+from s3d_splat.editing.values import EditableScene, EditResult, Surroundings
 from s3d_splat.geometry.rotations import rotation_matrices
+from s3d_splat.scaffold.field import AnchorField
 from s3d_splat.scaffold.placement import quaternion_product
 
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear RGB by ITU-R BT.709; near enough for display values
-_DARKEST = 0.05  # mean luminance below which an object's differences of brightness are noise, and are not blown up further
+_LOOKS = 12  # views that tell how bright an object is
+_DARKEST = 0.05  # luminance below which an object's differences of brightness are noise, and are not blown up further
 
 
 def move(scene: EditableScene, step: Move) -> EditResult:
@@ -36,7 +37,7 @@ def move(scene: EditableScene, step: Move) -> EditResult:
 
 
 def rotate(scene: EditableScene, step: Rotate) -> EditResult:
-    """The objects turned about the middle of their box."""
+    """The objects turned about their middle."""
     half, axis = math.radians(step.degrees) / 2, torch.tensor(step.axis, dtype=torch.float64)
     turn = torch.cat([torch.tensor([math.cos(half)], dtype=torch.float64), math.sin(half) * axis / axis.norm()])
     said = f"turned {_named(step.ids)} by {step.degrees:g} degrees about {_numbers(step.axis)}"
@@ -44,14 +45,14 @@ def rotate(scene: EditableScene, step: Rotate) -> EditResult:
 
 
 def scale(scene: EditableScene, step: Scale) -> EditResult:
-    """The objects `step.factor` times as large, about the middle of their box."""
+    """The objects `step.factor` times as large, about their middle."""
     return _transformed(scene, step.ids, factor=step.factor, said=f"scaled {_named(step.ids)} by {step.factor:g}")
 
 
 def duplicate(scene: EditableScene, step: Duplicate) -> EditResult:
     """Copies of the objects, shifted by `step.by` metres; their ids follow the highest one of the scene."""
     rows = rows_of(scene)
-    own = owned_by(rows, step.ids)
+    own = owned(rows, step.ids)
     index = own.any(1).nonzero()[:, 0]
     copies = without_children(chosen_rows(rows, index), ~own[index])
     first = int(scene.instances.instance_id.max()) + 1
@@ -68,21 +69,36 @@ def duplicate(scene: EditableScene, step: Duplicate) -> EditResult:
     return EditResult(result, _none(), said, fresh)
 
 
-def recolour(scene: EditableScene, step: Recolour) -> EditResult:
-    """The objects with their mean colour replaced; brighter and darker parts stay so, in proportion."""
+def recolour(scene: EditableScene, step: Recolour, around: Surroundings) -> EditResult:
+    """The objects in another colour, which their bright parts have; darker parts stay darker, in proportion."""
     rows, index = separated(rows_of(scene), step.ids)
-    gaussians = decoded(scene.field.edited(rows.anchors, rows.placement))
-    own = owned_by(rows, step.ids).reshape(-1)
-    area = gaussians.log_scales[own].sort(dim=1).values[:, 1:].sum(1).exp() * gaussians.opacities[own]
-    mean = (gaussians.colours[own] * area[:, None]).sum(0) / area.sum().clamp(min=1e-12)
-    weights = mean.new_tensor(_LUMINANCE)
-    paint = torch.outer(mean.new_tensor(step.colour), weights / torch.clamp(weights @ mean, min=_DARKEST))
-    mixed = (1 - step.strength) * torch.eye(3).to(mean) + step.strength * paint
+    painted = scene.field.edited(rows.anchors, rows.placement)
+    bright = _bright(painted, owned(rows, step.ids).reshape(-1), around)
+    weights = bright.new_tensor(_LUMINANCE)
+    paint = torch.outer(bright.new_tensor(step.colour), weights / bright.clamp(min=_DARKEST))
+    mixed = (1 - step.strength) * torch.eye(3).to(paint) + step.strength * paint
     colour = rows.placement.colour.clone()
     colour[index] = torch.einsum("ij,ajk->aik", mixed, colour[index])
     rows = replace(rows, placement=replace(rows.placement, colour=colour))
     said = f"coloured {_named(step.ids)} {_numbers(step.colour)}"
     return EditResult(scene_of(scene, rows, step.ids), _none(), said)
+
+
+def _bright(field: AnchorField, own: Bool[Tensor, " n"], around: Surroundings) -> Float[Tensor, ""]:
+    """The luminance that all but a fifth of what views show of some Gaussians stays under."""
+    few = torch.linspace(0, len(around.cameras) - 1, min(len(around.cameras), _LOOKS)).round().long().tolist()
+    weights = field.positions.new_tensor(_LUMINANCE)
+    luminances, shown = [field.positions.new_zeros(1)], [field.positions.new_full((1,), 1e-9)]
+    for camera in (around.cameras[place] for place in few):
+        gaussians = decoded(field, camera)
+        everywhere = torch.zeros(camera.height, camera.width, dtype=torch.int64, device=own.device)
+        lifted = around.rasterizer.lift(gaussians, camera, everywhere)
+        mine = own[lifted.gaussian]
+        luminances.append(gaussians.colours[lifted.gaussian[mine]] @ weights)
+        shown.append(lifted.weight[mine].to(field.positions))
+    luminance, order = torch.cat(luminances).sort()
+    weight = torch.cat(shown)[order].cumsum(0)
+    return luminance[int((weight < 0.8 * weight[-1]).sum().clamp(max=len(luminance) - 1))]
 
 
 def _transformed(
@@ -95,7 +111,9 @@ def _transformed(
     factor: float = 1.0,
 ) -> EditResult:
     rows, index = separated(rows_of(scene), ids)
-    moved = _placed_rows(rows, index, box_of(scene, ids).mean(0), shift, turn, factor)
+    own = owned(rows, ids).reshape(-1)
+    middle = decoded(scene.field.edited(rows.anchors, rows.placement)).means[own].mean(0)
+    moved = _placed_rows(rows, index, middle, shift, turn, factor)
     return EditResult(scene_of(scene, moved, ids), _none(), said)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from s3d_splat.editing.values import EditableScene
@@ -140,12 +140,6 @@ def shapes_of(field: AnchorField) -> Callable[[Camera], Gaussians]:
         return lambda camera: decoded(field, camera)
     gaussians = decoded(field)
     return lambda camera: gaussians
-
-
-def box_of(scene: EditableScene, ids: tuple[int, ...]) -> Float[Tensor, "2 3"]:
-    """Lowest and highest corner of the centres of some objects' Gaussians, metres."""
-    boxes = scene.instances.aabb[torch.isin(scene.instances.instance_id, scene.instances.instance_id.new_tensor(ids))]
-    return torch.stack((boxes[:, 0].amin(0), boxes[:, 1].amax(0)))
 
 
 def _with_copies(known: InstanceSet, touched: tuple[int, ...], copied_from: tuple[int, ...]) -> InstanceSet:

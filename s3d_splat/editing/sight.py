@@ -15,7 +15,7 @@ from s3d_splat.geometry.cameras import is_in_view, ray_directions, scaled
 from s3d_splat.types import Camera
 
 _LONGER_SIDE = 320  # pixels of the views that are looked at
-_MOST_VIEWS = 48
+_MOST_VIEWS = 32
 _LEAST_ALPHA = 0.5
 
 
@@ -30,7 +30,7 @@ class Sight:
 
 
 def look(scene: EditableScene, ids: tuple[int, ...], box: Float[Tensor, "2 3"], around: Surroundings) -> list[Sight]:
-    """Views that show some of the objects, at most 48 spread evenly over those whose image the box (metres) touches."""
+    """Views that show some of the objects, at most 32 spread evenly over those whose image the box (metres) touches."""
     cameras = _facing(box, around.cameras, scene.field.positions)
     labels = scene.instances.child_instance.reshape(-1).to(scene.field.positions.device)
     shapes, sights = shapes_of(scene.field), []
