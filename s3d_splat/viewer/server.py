@@ -16,7 +16,7 @@ from s3d_splat.viewer.cameras import start_view
 from s3d_splat.viewer.document import Document
 from s3d_splat.viewer.guard import is_loopback
 from s3d_splat.viewer.options import ViewOptions
-from s3d_splat.viewer.panels.sidebar import add_sidebar
+from s3d_splat.viewer.panels.sidebar import Sidebar, add_sidebar
 from s3d_splat.viewer.questions import Questions
 from s3d_splat.viewer.renderer import LatestOnly
 from s3d_splat.viewer.session import PictureRequest, Session
@@ -43,9 +43,11 @@ class Viewer:
         """
         self._options = options
         self._pictures: LatestOnly[PictureRequest] = LatestOnly(lambda request: request.session.render(request.moving))
+        self._slow: LatestOnly[Callable[[], None]] = LatestOnly(lambda work: work())
         self.document = Document(run_folder, pause=lambda: self._wait_for_browsers())
         self.questions = Questions(self.document, new_search, query)
         self.sessions: dict[int, Session] = {}
+        self.sidebars: dict[int, Sidebar] = {}
         self._stopped = threading.Event()
         self._server = open_server(options.host, options.port, f"s3d-splat · {run_folder.name}")
         self._server.on_client_connect(self._connected)
@@ -65,15 +67,20 @@ class Viewer:
         while not self._stopped.wait(3600):
             pass
 
+    def is_idle(self) -> bool:
+        """Whether every browser has the picture that it asked for."""
+        return self._pictures.wait_idle(timeout=0.0)
+
     def stop(self) -> None:
         """Listen no longer."""
         self._stopped.set()
         self._server.stop()
         self._pictures.stop()
+        self._slow.stop()
 
     def _connected(self, client: ClientHandle) -> None:
         session = Session(client, self.document, self._pictures, self._options)
-        add_sidebar(session, self.questions, self._options)
+        self.sidebars[client.client_id] = add_sidebar(session, self.questions, self._slow, self._options)
         self.document.on_change(session.refresh)
         self.sessions[client.client_id] = session
         session.look_from(start_view(self.document.run.scene))
@@ -81,6 +88,7 @@ class Viewer:
 
     def _disconnected(self, client: ClientHandle) -> None:
         session = self.sessions.pop(client.client_id, None)
+        self.sidebars.pop(client.client_id, None)
         if session is not None:
             self.document.forget(session.refresh)
             session.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +14,10 @@ from s3d_splat.viewer.cameras import BrowserCamera, StartView
 from s3d_splat.viewer.guard import check_port, guarded
 
 if TYPE_CHECKING:
-    from viser import CameraHandle, ClientHandle, ViserServer
+    from viser import CameraHandle, ClientHandle, GuiApi, GuiButtonGroupHandle, ViserServer
 
 _SPLATS = "/splats"
+_FAR = 1e5  # metres; viser draws nothing beyond 1000
 
 
 def open_server(host: str, port: int, label: str) -> ViserServer:
@@ -63,7 +64,28 @@ def on_click(client: ClientHandle, clicked: Callable[[float, float], None]) -> N
     if hasattr(client.scene, "on_click"):
         client.scene.on_click()(tell)
     else:
-        client.scene.on_pointer_event("click")(tell)
+        _sky(client).on_click(tell)
+
+
+def _sky(client: ClientHandle) -> Any:
+    """A box around everything, too far away to be drawn, that can be clicked.
+
+    viser 0.2 lets nobody turn the camera while it listens for clicks on the scene as a whole.
+    """
+    signs = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=np.float32)
+    sides = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    faces = [corners for a, b, c, d in sides for corners in ((a, b, c), (a, c, d))]
+    return client.scene.add_mesh_simple("/sky", _FAR * signs, np.array(faces, dtype=np.uint32), side="double")
+
+
+def add_actions(gui: GuiApi, label: str, names: Sequence[str], act: Callable[[str], None]) -> GuiButtonGroupHandle:
+    """Small buttons in a row; `act` is called with the name of the one that is pressed, however often."""
+    group = gui.add_button_group(label, tuple(names))
+    state = getattr(group, "_impl", None)
+    if hasattr(state, "is_button"):  # viser 0.2 takes the group for a choice: pressing what is chosen already says nothing
+        state.is_button = True
+    group.on_click(lambda event: act(event.target.value))
+    return group
 
 
 def browser_camera(camera: CameraHandle) -> BrowserCamera:

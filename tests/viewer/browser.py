@@ -22,16 +22,23 @@ from websockets.sync.client import connect
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 _FLAGS = ("--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--hide-scrollbars")
+_REMEMBER = """
+const made = URL.createObjectURL.bind(URL);
+URL.createObjectURL = (blob) => {
+  if ((blob.type || '').startsWith('image/')) window.lastPicture = blob;
+  return made(blob);
+};
+"""
 
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium or chrome binary")
 
 
 def wait_until(holds: Callable[[], Any], seconds: float = 30.0, what: str = "it") -> Any:
-    """The first true value that a function gives; fails after so many seconds."""
+    """The first value that a function gives other than None and False; fails after so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = holds()
-        if found:
+        if found is not None and found is not False:
             return found
         time.sleep(0.05)
     raise AssertionError(f"{what} did not happen in {seconds} s")
@@ -48,13 +55,15 @@ class Browser:
             [CHROMIUM, *flags, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ)
         )
         port_file = Path(self._profile) / "DevToolsActivePort"
-        wait_until(lambda: port_file.exists() and port_file.read_text().strip(), 60, "the start of Chromium")
+        wait_until(lambda: port_file.exists() and bool(port_file.read_text().strip()), 60, "the start of Chromium")
         self._port = int(port_file.read_text().split()[0])
 
     def open(self, url: str) -> Page:
         """A new page that shows a URL."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}/json/new?{url}", method="PUT")
-        return Page(json.load(urllib.request.urlopen(request))["webSocketDebuggerUrl"])
+        request = urllib.request.Request(f"http://127.0.0.1:{self._port}/json/new?about:blank", method="PUT")
+        page = Page(json.load(urllib.request.urlopen(request))["webSocketDebuggerUrl"])
+        page.go_to(url)
+        return page
 
     def close(self) -> None:
         """End it."""
@@ -66,11 +75,33 @@ class Browser:
 class Page:
     """A tab."""
 
+    session: Any = None  # what the server knows of it; for tests to set
+
     def __init__(self, url: str) -> None:
         self._socket = connect(url, max_size=None)
         self._number = 0
         self._call("Page.enable")
         self._call("Runtime.enable")
+        self.to_front()
+
+    def to_front(self) -> None:
+        """Show the tab: others are not drawn."""
+        self._call("Page.bringToFront")
+
+    def go_to(self, url: str) -> None:
+        """Load a URL, with an ear for the pictures that it is given."""
+        self._call("Page.addScriptToEvaluateOnNewDocument", source=_REMEMBER)
+        self._call("Page.navigate", url=url)
+
+    def given_picture(self) -> np.ndarray | None:
+        """The last picture that the page was given, uint8 RGB; what the window shows is scaled, and coarser under load."""
+        found = self.js(
+            "(async () => { const b = window.lastPicture; if (!b) return null;"
+            " const d = new Uint8Array(await b.arrayBuffer()); let s = '';"
+            " for (let i = 0; i < d.length; i += 4096) s += String.fromCharCode(...d.subarray(i, i + 4096));"
+            " return btoa(s) })()"
+        )
+        return None if found is None else np.asarray(Image.open(io.BytesIO(base64.b64decode(found))).convert("RGB"))
 
     def js(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
@@ -93,7 +124,8 @@ class Page:
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int, pause: float) -> None:
         """Turn the camera: press, move in steps, release."""
-        self._mouse("mousePressed", *start, button="left", clickCount=1)
+        self._mouse("mouseMoved", *start)
+        self._mouse("mousePressed", *start, button="left", buttons=1, clickCount=1)
         for step in range(1, steps + 1):
             x, y = (a + (b - a) * step / steps for a, b in zip(start, end, strict=True))
             self._mouse("mouseMoved", x, y, button="left", buttons=1)
@@ -103,8 +135,8 @@ class Page:
     def canvas(self) -> tuple[float, float, float, float]:
         """Left, top, width and height of the 3D view in the window."""
         box = self.js(
-            "(() => { const all = [...document.querySelectorAll('canvas')];"
-            " const c = all.sort((a, b) => b.width * b.height - a.width * a.height)[0]; if (!c) return null; const r = c.getBoundingClientRect(); return [r.x, r.y, r.width, r.height] })()"
+            "(() => { const c = document.querySelector('canvas[data-engine]'); if (!c) return [0, 0, 1, 1];"
+            " const r = c.getBoundingClientRect(); return [r.x, r.y, r.width, r.height] })()"
         )
         x, y, width, height = box
         return x, y, width, height
@@ -113,15 +145,16 @@ class Page:
         """The middle of the first element whose text is exactly this."""
         found = self.js(
             f"(() => {{ const e = [...document.querySelectorAll({json.dumps(selector)})]"
-            f".find(e => e.innerText && e.innerText.trim() == {json.dumps(text)} && e.getBoundingClientRect().width > 0);"
+            f".find(e => e.innerText && e.innerText.trim() == {json.dumps(text)} && !e.disabled"
+            " && e.getBoundingClientRect().width > 0);"
             " if (!e) return null; e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect();"
             " return [r.x + r.width / 2, r.y + r.height / 2] })()"
         )
         return None if found is None else (found[0], found[1])
 
     def press(self, text: str, selector: str = "button") -> None:
-        """Click the button with this text."""
-        self.click(*wait_until(lambda: self.place_of(selector, text), what=f"a {selector} {text!r}"))
+        """Click the button with this text, once it is enabled and rests."""
+        self.click(*wait_until(lambda: self._at_rest(selector, text), what=f"a {selector} {text!r}"))
 
     def fill(self, label: str, text: str) -> None:
         """Type into the field that stands beside a label."""
@@ -130,8 +163,14 @@ class Page:
         self._call("Input.insertText", text=text)
 
     def close(self) -> None:
-        """Close the tab's connection."""
+        """Close the tab."""
+        self._call("Page.close")
         self._socket.close()
+
+    def _at_rest(self, selector: str, text: str) -> tuple[float, float] | None:
+        before = self.place_of(selector, text)
+        time.sleep(0.1)
+        return before if before is not None and before == self.place_of(selector, text) else None
 
     def _field(self, label: str) -> tuple[float, float] | None:
         found = self.js(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from s3d_splat.viewer.picking import object_card
 from s3d_splat.viewer.session import Session
-from s3d_splat.viewer.viser_api import plain
+from s3d_splat.viewer.viser_api import add_actions, plain
 
 if TYPE_CHECKING:
     from viser import GuiApi
@@ -21,9 +21,9 @@ class CardPanel:
     def __init__(self, gui: GuiApi, session: Session) -> None:
         self._session = session
         self.text = gui.add_markdown(_NOTHING)
-        self.actions = gui.add_button_group("Selected", _ACTIONS, visible=False)
+        self.actions = add_actions(gui, "Selected", _ACTIONS, self._act)
         self.all = gui.add_button("Show all objects", visible=False)
-        self.actions.on_click(lambda event: self._act(event.target.value))
+        self.actions.visible = False
         self.all.on_click(lambda _: session.update(hidden=frozenset(), solo=frozenset()))
         session.on_change(self.refresh)
 

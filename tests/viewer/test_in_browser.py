@@ -1,0 +1,215 @@
+"""The viewer as a user has it: a page in a browser, a click, a question, an edit, a step back."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("viser")
+pytest.importorskip("websockets")
+
+from s3d_splat.ask.run import LateSearch
+from s3d_splat.priors.text.options import TextOptions
+from s3d_splat.query.options import QueryOptions
+from s3d_splat.query.picture_options import PictureOptions
+from s3d_splat.types import Camera
+from s3d_splat.viewer.cameras import start_view
+from s3d_splat.viewer.options import ViewOptions
+from s3d_splat.viewer.scene import ShownScene
+from s3d_splat.viewer.server import Viewer
+from s3d_splat.viewer.session import Session
+from tests.scenario.chairs import ColourWords, own_copy
+from tests.viewer.browser import Browser, Page, needs_chromium, wait_until
+from tests.viewer.test_guard import free_port
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture(scope="module")
+def viewer(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
+    """The tiny run, shown; its encoder knows colours."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr("s3d_splat.ask.run.make_text_encoder", lambda options: ColourWords())
+    run = own_copy(tiny_run, tmp_path_factory.mktemp("shown"))
+    options = ViewOptions(port=free_port(), height=240)
+    viewer = Viewer(run, options, lambda: LateSearch(TextOptions(), PictureOptions()), QueryOptions())
+    yield viewer
+    viewer.stop()
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    browser = Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def page(viewer: Viewer, browser: Browser) -> Iterator[Page]:
+    """A new page that shows its first full picture, with its panels."""
+    page = browser.open(viewer.url)
+    page.session = new_session(viewer, page)
+    wait_until(lambda: page.place_of("[role=tab]", "Edit"), what="the panels")
+    yield page
+    page.close()
+
+
+def new_session(viewer: Viewer, page: Page, *known: Session) -> Session:
+    """The session of a page that has just been opened, once it has the picture that it will keep."""
+
+    def found() -> Session | None:
+        new = [session for session in list(viewer.sessions.values()) if session not in known]
+        return new[-1] if new and at_start(new[-1], page) else None
+
+    return wait_until(found, what="a session with a picture from where browsers begin")
+
+
+def at_start(session: Session, page: Page) -> bool:
+    """Whether the last full picture was taken from where browsers begin, and has the shape of the 3D view."""
+    if session.picture is None:
+        return False
+    _, _, width, height = page.canvas()
+    start = torch.tensor(start_view(session.document.run.scene).position)
+    shape = session.picture.camera.width / session.picture.camera.height
+    now = session.picture.camera.T_world_camera[:3, 3]
+    return torch.allclose(now, start, atol=1e-4) and abs(shape - width / height) < 0.01
+
+
+def settled(viewer: Viewer, page: Page) -> np.ndarray:
+    """The picture that the page has been given once nothing more is on its way."""
+
+    def arrived() -> np.ndarray | None:
+        given = page.given_picture() if viewer.is_idle() else None
+        exact = page.session.picture.colour
+        return given if given is not None and np.array_equal(given, exact) else None
+
+    return wait_until(arrived, what="the last picture")
+
+
+def place_of_object(session: Session, id: int) -> tuple[float, float]:
+    """Where in the picture an object certainly is: the middle of its pixels, as shares of width and height."""
+    ids = session.picture.ids
+    rows, columns = torch.nonzero(ids == id).double().add(0.5).mean(0).tolist()
+    assert ids[int(rows), int(columns)] == id
+    return columns / ids.shape[1], rows / ids.shape[0]
+
+
+def click_object(page: Page, id: int) -> None:
+    x, y, width, height = page.canvas()
+    column, row = place_of_object(page.session, id)
+    page.click(x + column * width, y + row * height)
+
+
+def red_chair(viewer: Viewer) -> int:
+    """The object whose box is at the left (x = -0.6, as the scene is built)."""
+    instances = viewer.document.scene.instances
+    left = (instances.aabb.mean(1)[:, 0] + 0.6).abs() + 10 * (1 - instances.is_thing)
+    return int(instances.instance_id[left.argmin()])
+
+
+def changed_places(before: ShownScene, after: ShownScene, camera: Camera) -> torch.Tensor:
+    """Pixels in which a Gaussian shows, before or after, that an edit has touched or added, however faintly."""
+    old, new = (scene.field.decode(camera, with_features=False) for scene in (before, after))
+    same = torch.zeros(len(new.means), dtype=torch.bool)
+    parts = [(getattr(old, name), getattr(new, name)) for name in ("means", "log_scales", "opacities", "colours")]
+    same[: len(old.means)] = torch.stack([(a == b[: len(a)]).reshape(len(a), -1).all(1) for a, b in parts]).all(0)
+    weights = []
+    for scene, gaussians in ((before, old), (after, new)):
+        touched = (~same[: len(gaussians.means)]).float()[:, None].expand(-1, 3).contiguous()
+        weights.append(scene.rasterizer.render(replace(gaussians, colours=touched), camera).colour[..., 0])
+    return weights[0] + weights[1] > 0
+
+
+def test_the_page_shows_the_picture(viewer: Viewer, page: Page):
+    given = settled(viewer, page)
+    x, y, width, height = page.canvas()
+    assert given.shape[0] == 240
+    assert given.shape[1] == pytest.approx(240 * width / height, abs=2)
+    column, row = place_of_object(page.session, red_chair(viewer))
+    sent = given[int(row * 240), int(column * given.shape[1])].astype(int)
+    assert sent[0] > sent[1] + 60
+
+    def shown() -> bool:
+        pixel = page.screenshot()[int(y + row * height), int(x + column * width)].astype(int)
+        return np.abs(pixel - sent).max() <= 12  # a flat red square, scaled to the window
+
+    wait_until(shown, what="the picture in the window")
+
+
+def test_a_click_selects_the_object_there(viewer: Viewer, page: Page):
+    id = red_chair(viewer)
+    click_object(page, id)
+    wait_until(lambda: page.session.state.selected == id, what="the selection")
+    wait_until(lambda: f"chair {id}" in page.js("document.body.innerText"), what="its card")
+    wait_until(lambda: "Seen in training views: 5 of 5" in page.js("document.body.innerText"), what="the number of views")
+    assert "Confidence" in page.js("document.body.innerText")
+    size = page.js("document.body.innerText").split("Size ")[1].split(" m")[0]
+    assert sorted(float(length) for length in size.split(" × "))[1:] == pytest.approx([0.7, 0.7], abs=0.15)
+
+
+def test_a_question_finds_it(viewer: Viewer, page: Page):
+    page.press("Find", "[role=tab]")
+    page.fill("Look for", "red chair")
+    page.press("Find", "button:not([role=tab])")
+    wait_until(lambda: bool(page.session.state.scores), what="an answer")
+    assert page.session.state.selected == red_chair(viewer)
+    assert list(page.session.state.scores) == [red_chair(viewer)]
+    wait_until(lambda: "Understood as: chair, colour red" in page.js("document.body.innerText"), what="the answer")
+
+
+def test_a_removal_changes_the_picture_there_and_nowhere_else_and_undo_brings_every_bit_back(viewer: Viewer, page: Page):
+    id = red_chair(viewer)
+    page.press("Edit", "[role=tab]")
+    page.session.refresh()
+    before, trained, ids = settled(viewer, page), viewer.document.scene, page.session.picture.ids
+    click_object(page, id)
+    wait_until(lambda: page.session.state.selected == id, what="the selection")
+    page.press("Remove")
+    wait_until(lambda: bool(viewer.document.steps) and not page.session.state.selected, what="the removal")
+    after = settled(viewer, page)
+    changed = torch.from_numpy((after != before).any(axis=2))
+    strongly = np.abs(after.astype(int) - before).max(axis=2) > 40
+    assert strongly[(ids == id).numpy()].mean() > 0.9
+    with torch.no_grad():
+        places = changed_places(trained, viewer.document.scene, page.session.picture.camera)
+    assert places.double().mean() < 0.5
+    assert not (changed & ~places).any()
+    page.press("Undo")
+    wait_until(lambda: not viewer.document.steps, what="the step back")
+    assert np.array_equal(settled(viewer, page), before)
+
+
+def test_browsers_have_their_own_choices_and_share_the_edits(viewer: Viewer, browser: Browser, page: Page):
+    other = browser.open(viewer.url)
+    try:
+        other.session = new_session(viewer, other, page.session)
+        before = settled(viewer, other)
+        id = red_chair(viewer)
+        page.session.update(mode="instances", selected=id)
+        assert (other.session.state.mode, other.session.state.selected) == ("colour", 0)
+        page.to_front()
+        page.press("Edit", "[role=tab]")
+        page.press("Recolour")
+        wait_until(lambda: bool(viewer.document.steps), what="the edit")
+        other.to_front()
+        assert not np.array_equal(settled(viewer, other), before)
+        viewer.document.undo()
+        assert np.array_equal(settled(viewer, other), before)
+    finally:
+        other.close()
+
+
+def test_moving_shows_coarse_pictures_and_then_a_full_one(viewer: Viewer, page: Page):
+    x, y = page.canvas()[:2]
+    first = page.session.picture
+    sent = page.session.frames
+    page.drag((x + 300, y + 200), (x + 340, y + 210), steps=8, pause=0.05)
+    wait_until(lambda: page.session.picture is not first, what="a full picture after the movement")
+    assert page.session.frames >= sent + 2
+    assert page.session.picture.colour.shape[0] == 240
+    assert not torch.equal(page.session.picture.camera.T_world_camera, first.camera.T_world_camera)
+    assert page.session.state.selected == 0  # a drag is no click
