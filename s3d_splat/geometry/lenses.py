@@ -50,6 +50,21 @@ def undistortion_maps(lens: Lens, width: int, height: int) -> Maps:
     return columns, rows
 
 
+@lru_cache(maxsize=4)
+def distortion_maps(lens: Lens, width: int, height: int) -> Maps:
+    """For each pixel of the stored image, where it lies in the pinhole image: the inverse of `undistortion_maps`.
+
+    Returns:
+        Column and row in OpenCV's convention; outside the pinhole image where that shows less than the stored one.
+    """
+    import cv2
+
+    matrix = _matrix(undistorted_intrinsics(lens, width, height))
+    pixels = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 1, 2).astype(np.float64)
+    there = cv2.undistortPoints(pixels, _opencv_matrix(lens), _coefficients(lens), P=matrix).reshape(height, width, 2)
+    return there[..., 0].astype(np.float32), there[..., 1].astype(np.float32)
+
+
 def undistort(
     pixels: Shaped[np.ndarray, "h w *c"], lens: Lens, *, sampling: Literal["bilinear", "nearest"]
 ) -> Shaped[np.ndarray, "h w *c"]:

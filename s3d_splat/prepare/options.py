@@ -9,7 +9,7 @@ from operator import attrgetter
 from s3d_splat.alignment.options import AlignmentOptions
 from s3d_splat.errors import S3DError
 from s3d_splat.io.readers.options import FrameChoice
-from s3d_splat.priors.geometry.options import ColmapOptions, GeometryChoice
+from s3d_splat.priors.geometry.options import ColmapOptions, DenseOptions, GeometryChoice
 from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskChoice
 
 _RANGES = (  # least and most of each number
@@ -17,7 +17,9 @@ _RANGES = (  # least and most of each number
     ("alignment.fusion.cells", 1000, math.inf), ("alignment.identity.cell", 1e-5, math.inf),
     ("colmap.max_image_size", 64, math.inf), ("colmap.max_features", 64, math.inf),
     ("colmap.exhaustive_up_to", 0, math.inf), ("colmap.overlap", 1, math.inf), ("colmap.similar", 0, math.inf),
-    ("colmap.threads", 1, math.inf), ("felzenszwalb.scale", 1e-3, math.inf), ("felzenszwalb.smallest", 0, 0.5),
+    ("colmap.threads", 1, math.inf), ("dense.max_image_size", 64, math.inf), ("dense.sweep_size", 64, math.inf),
+    ("dense.planes", 16, math.inf), ("dense.neighbours", 2, math.inf), ("dense.least_agreeing", 1, math.inf),
+    ("dense.threads", 1, math.inf), ("felzenszwalb.scale", 1e-3, math.inf), ("felzenszwalb.smallest", 0, 0.5),
     ("felzenszwalb.depth_weight", 0, math.inf), ("felzenszwalb.threads", 1, math.inf),
 )  # fmt: skip
 
@@ -35,6 +37,7 @@ class PrepareOptions:
     test_every: int = 8  # every n-th image is a test frame where the capture does not say; 0: none
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     colmap: ColmapOptions = field(default_factory=ColmapOptions)
+    dense: DenseOptions = field(default_factory=DenseOptions)
     felzenszwalb: FelzenszwalbOptions = field(default_factory=FelzenszwalbOptions)
 
     @property

@@ -19,6 +19,7 @@ from s3d_splat.alignment.options import FusionOptions
 from s3d_splat.alignment.values import Alignment, Edge, Source, WorldFrame
 from s3d_splat.console import Advance, progress
 from s3d_splat.errors import S3DError
+from s3d_splat.io.images import write_image
 from s3d_splat.io.observations import load_depth, load_observation
 from s3d_splat.io.readers.registry import read_capture
 from s3d_splat.io.results import write_id_png
@@ -41,6 +42,8 @@ from s3d_splat.prepare.splits import with_splits
 from s3d_splat.prepare.workspace import Workspace, capture_fingerprint, open_workspace, work_folder
 from s3d_splat.prepare.world_unit import check_unit
 from s3d_splat.priors.geometry.base import GeometryPrior
+from s3d_splat.priors.geometry.dense.densify import densify
+from s3d_splat.priors.geometry.dense.triangulation import can_triangulate, triangulated
 from s3d_splat.priors.geometry.options import GeometryOptions
 from s3d_splat.priors.geometry.registry import make_geometry_prior
 from s3d_splat.priors.masks.base import MaskPrior
@@ -97,7 +100,8 @@ def prepare(capture_folder: Path, scene: Path, options: PrepareOptions) -> dict[
         geometry, masks = _choose_priors(checked.capture, options)
         seen = _seen(work, _clusters(work, checked.capture, options), options)
         posed = _posed(work, checked.capture, seen.clusters, geometry, options)
-        masked = _masked(work, posed, masks, options)
+        dense = _dense(work, checked.capture, posed, options)
+        masked = _masked(work, dense, masks, options)
         aligned = _aligned(work, checked.capture, masked, options)
         findings = _findings(work, scene, checked, seen, masked, aligned, (geometry.name, masks.name))
         content = SceneContent(
@@ -132,7 +136,7 @@ def _choose_priors(capture: Capture, options: PrepareOptions) -> tuple[GeometryP
     masks = make_mask_prior(MaskOptions(options.masks, options.felzenszwalb), capture)
     log.info("geometry: %s", geometry.name)
     log.info("masks: %s", masks.title)
-    if geometry.name == "given":
+    if geometry.name == "given" and not _wants_depth(capture, options):
         check_surfaces(capture)
     else:
         tell_unused_poses(capture)
@@ -183,6 +187,38 @@ def _posed(
             fix="take more images, with more overlap and less blur",
         )
     return kept
+
+
+def _wants_depth(capture: Capture, options: PrepareOptions) -> bool:
+    """Whether depth is to be found from the images: no image of the capture has any, and nothing stands in the way."""
+    if not options.dense.enabled or any(view.depth_path for cluster in capture.clusters for view in cluster.views):
+        return False
+    return can_triangulate()
+
+
+def _dense(
+    work: Workspace, capture: Capture, clusters: Sequence[PosedCluster], options: PrepareOptions
+) -> tuple[PosedCluster, ...]:
+    """The clusters with depth images, those of a capture without any."""
+    if not _wants_depth(capture, options):
+        return tuple(clusters)
+    dense = []
+    for number, cluster in enumerate(clusters):
+        known = cluster
+        if cluster.sparse is None:
+            with progress(f"points, cluster {number + 1} of {len(clusters)}") as advance:
+
+                def find(files: Path) -> PosedCluster:
+                    return triangulated(cluster, files, load_observation, options.colmap, advance)  # noqa: B023 called at once
+
+                known = work.stage("points", options.colmap, find, part=f"-{number}")
+        with progress(f"depth, cluster {number + 1} of {len(clusters)}") as advance:
+
+            def make(files: Path) -> PosedCluster:
+                return densify(known, files, load_observation, write_image, options.dense, advance)  # noqa: B023 called at once
+
+            dense.append(work.stage("dense", options.dense, make, part=f"-{number}"))
+    return tuple(dense)
 
 
 def _masked(

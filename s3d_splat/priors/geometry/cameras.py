@@ -49,11 +49,12 @@ def cameras_of(views: Sequence[CaptureView], frames: Sequence[Frame], load: Load
     for view, frame in zip(views, frames, strict=True):
         key = (view.lens, view.width, view.height)
         if key not in shared:
-            shared[key] = _known_camera(frame) if view.lens is not None else _guessed_camera(view, frame, load)
+            shared[key] = known_camera(frame) if view.lens is not None else _guessed_camera(view, frame, load)
     return [shared[view.lens, view.width, view.height] for view in views]
 
 
-def _known_camera(frame: Frame) -> Any:
+def known_camera(frame: Frame) -> Any:
+    """The camera of a frame as a pycolmap.Camera that is kept as it is."""
     camera = frame.camera
     parameters = [camera.fx, camera.fy, camera.cx, camera.cy]
     made = pycolmap.Camera(model="PINHOLE", width=camera.width, height=camera.height, params=parameters)

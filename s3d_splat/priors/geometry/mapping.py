@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import PIL.Image  # noqa: F401 before pycolmap: see features.py
 import pycolmap
+from jaxtyping import Float
 
 from s3d_splat.priors.geometry.features import SiftExtractor, Sighting, extracted, fill_database, name_of
 from s3d_splat.priors.geometry.options import ColmapOptions
@@ -43,14 +44,63 @@ def map_images(
         read: gives the pixels of an image and its mask by its number.
     """
     count = len(cameras)
-    database = folder / "database.db"
     with _quiet():
-        images = extracted(count, read, SiftExtractor(options), options.threads)
-        descriptors = fill_database(database, cameras, _reported(images, lambda done: report(done / count / 3)))
-        pairs = candidate_pairs(descriptors, options)
-        _match(database, pairs, folder, options, lambda share: report((1 + share) / 3))
+        database = _matched(folder, cameras, read, options, lambda share: report(2 * share / 3))
         model = _map(database, folder, is_known, options, _counter(lambda done: report((2 + min(1, done / count)) / 3)))
     return None if model is None else _arrays(model, count)
+
+
+def triangulate_images(
+    folder: Path,
+    cameras: Sequence[Any],
+    T_model_camera: Float[np.ndarray, "n 4 4"],
+    read: Callable[[int], Sighting],
+    options: ColmapOptions,
+    report: Report,
+) -> SparseModel:
+    """The points that images of known cameras have in common, none if they do not fit together; the poses are kept.
+
+    Args:
+        folder: an empty one, for the database.
+        cameras: one pycolmap.Camera for each image, kept as it is; images of one camera share the object.
+        T_model_camera: the pose of each image.
+        read: gives the pixels of an image and its mask by its number.
+    """
+    with _quiet():
+        database = _matched(folder, cameras, read, options, report)
+        settings = pycolmap.IncrementalPipelineOptions(num_threads=1, random_seed=options.seed, extract_colors=False)
+        model = pycolmap.triangulate_points(_posed(database, T_model_camera), database, folder, folder, options=settings)
+    return _arrays(model, len(cameras))
+
+
+def _posed(database: Path, T_model_camera: Float[np.ndarray, "n 4 4"]) -> Any:
+    """The images of a database with their poses, as a model without points."""
+    model = pycolmap.Reconstruction()
+    with pycolmap.Database.open(database) as opened:
+        images = opened.read_all_images()
+        for camera in opened.read_all_cameras():
+            model.add_camera(camera)
+        for rig in opened.read_all_rigs():
+            model.add_rig(rig)
+        number = {image.frame_id: int(image.name) for image in images}
+        for frame in opened.read_all_frames():
+            frame.rig_from_world = pycolmap.Rigid3d(np.linalg.inv(T_model_camera[number[frame.frame_id]])[:3])
+            model.add_frame(frame)
+    for image in images:
+        model.add_image(image)
+    return model
+
+
+def _matched(
+    folder: Path, cameras: Sequence[Any], read: Callable[[int], Sighting], options: ColmapOptions, report: Report
+) -> Path:
+    """The database with features and verified matches."""
+    count, database = len(cameras), folder / "database.db"
+    images = extracted(count, read, SiftExtractor(options), options.threads)
+    descriptors = fill_database(database, cameras, _reported(images, lambda done: report(done / count / 2)))
+    pairs = candidate_pairs(descriptors, options)
+    _match(database, pairs, folder, options, lambda share: report((1 + share) / 2))
+    return database
 
 
 def _match(database: Path, pairs: Sequence[tuple[int, int]], folder: Path, options: ColmapOptions, report: Report) -> None:

@@ -22,6 +22,19 @@ class ColmapOptions:
 
 
 @dataclass(frozen=True)
+class DenseOptions:
+    """Depth from the images of a cluster without depth images, by a plane sweep over neighbouring views."""
+
+    enabled: bool = True  # without it the points of structure from motion are all the geometry there is
+    max_image_size: int = 640  # pixels: depth is sought in a copy of which the longer side is at most this
+    sweep_size: int = 320  # pixels: the same for the search over all planes; the rest is refined from there
+    planes: int = 64  # at most, over the range of depths of a view
+    neighbours: int = 8  # other views that a view is compared with, at most
+    least_agreeing: int = 2  # of them that must have the same surface, for a pixel to get a depth
+    threads: int = 2
+
+
+@dataclass(frozen=True)
 class GeometryOptions:
     """Where the poses of the images come from."""
 

@@ -47,10 +47,32 @@ def posed_cluster(
         frames = [_frame(cluster.views[number], model, number) for number in numbers]
     if all(has_depth):
         return PosedCluster(frames=tuple(frames), instances=cluster.instances)
-    means = colours[:, :3] / np.maximum(colours[:, 3:], 1) / 255
-    points = ProxyGeometry(torch.from_numpy(model.points).float(), torch.from_numpy(means).float())
     sparse = tuple(_sparse(model, number, frame) for number, frame in zip(numbers, frames, strict=True))
-    return PosedCluster(frames=tuple(frames), instances=cluster.instances, points=points, sparse=sparse)
+    return PosedCluster(tuple(frames), cluster.instances, _cloud(model, colours), sparse)
+
+
+def with_points(cluster: PosedCluster, model: SparseModel, load: Load) -> PosedCluster:
+    """The cluster with the points of a model in its own gauge, and sparse depths of all its frames.
+
+    Args:
+        model: whose images are the frames, in their order.
+
+    Raises:
+        S3DError: an image cannot be read.
+    """
+    colours = np.zeros((len(model.points), 4))
+    for number, frame in enumerate(cluster.frames):
+        rows = np.flatnonzero(model.view == number)
+        image = load(replace(frame, instance_path=None)).image.numpy()
+        np.add.at(colours, model.point[rows], _colours(image, _pixels(model, rows, frame)))
+    sparse = tuple(_sparse(model, number, frame) for number, frame in enumerate(cluster.frames))
+    return replace(cluster, points=_cloud(model, colours), sparse=sparse)
+
+
+def _cloud(model: SparseModel, colours: np.ndarray) -> ProxyGeometry:
+    """The points, from sums of red, green and blue (0..255) and the number of observations."""
+    means = colours[:, :3] / np.maximum(colours[:, 3:], 1) / 255
+    return ProxyGeometry(torch.from_numpy(model.points).float(), torch.from_numpy(means).float())
 
 
 def _frame(view: CaptureView, model: SparseModel, number: int) -> Frame:
