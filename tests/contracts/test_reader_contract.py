@@ -83,7 +83,7 @@ def test_cameras_stand_where_they_stood(layout: Layout, folder: Path, tmp_path: 
         assert view.T_cluster_camera.dtype == torch.float64
         assert view.T_cluster_camera.numpy() == pytest.approx(true_pose(capture.names.index(view.name)), abs=1e-6)
         assert view.lens is not None
-        assert (view.lens.fx, view.lens.cx, view.lens.k1) == (28.0, WIDTH / 2, 0.0)
+        assert (view.lens.fx, view.lens.cx, view.lens.k1) == (layout.focal, WIDTH / 2, 0.0)
 
 
 def test_depth_and_camera_give_the_world(layout: Layout, folder: Path, tmp_path: Path) -> None:

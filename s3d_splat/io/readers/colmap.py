@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.readers.base import Advance
@@ -20,29 +21,39 @@ class ColmapReader:
 
     def recognises(self, folder: Path) -> bool:
         """A model in `sparse/0`, `sparse` or the folder itself."""
-        return _model_place(folder) is not None
+        return model_place(folder) is not None
 
     def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Read the images of the model in natural order; undistorted ones are written to `work/images`."""
-        place = _model_place(folder)
+        place = model_place(folder)
         if place is None:
             raise S3DError(
                 f"{folder} holds no COLMAP model",
                 why=f"there are no {', '.join(_PARTS)} (.bin or .txt) in {', '.join(_PLACES)}",
                 fix="export the model, or name the folder that holds it",
             )
-        try:
-            from s3d_splat.io.readers.colmap_model import read_colmap_model
-        except ImportError as error:
-            raise S3DError(
-                "COLMAP models cannot be read here",
-                why="the package pycolmap is not installed",
-                fix="pip install 's3d-splat[colmap]'",
-            ) from error
-        return read_colmap_model(folder, place, work, advance, choice)
+        return import_colmap().read_colmap_model(folder, place, work, advance, choice)
 
 
-def _model_place(folder: Path) -> Path | None:
+def import_colmap() -> ModuleType:
+    """The module that reads COLMAP models.
+
+    Raises:
+        S3DError: pycolmap is not installed.
+    """
+    try:
+        from s3d_splat.io.readers import colmap_model
+    except ImportError as error:
+        raise S3DError(
+            "COLMAP models cannot be read here",
+            why="the package pycolmap is not installed",
+            fix="pip install 's3d-splat[colmap]'",
+        ) from error
+    return colmap_model
+
+
+def model_place(folder: Path) -> Path | None:
+    """Where the files of a model lie: in `sparse/0`, `sparse` or the folder itself; None if there is none."""
     for place in _PLACES:
         for suffix in (".bin", ".txt"):
             if all((folder / place / f"{part}{suffix}").is_file() for part in _PARTS):

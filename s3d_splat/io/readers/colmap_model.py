@@ -12,6 +12,8 @@ import numpy as np
 import PIL.Image  # noqa: F401 before pycolmap, which brings a zlib that Pillow must not bind to: writing a PNG would crash
 import pycolmap
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.images import read_colours, write_image
@@ -33,22 +35,27 @@ _FOCAL_LENGTHS = {"SIMPLE_PINHOLE": 1, "PINHOLE": 2, "SIMPLE_RADIAL": 1, "RADIAL
 
 
 def read_colmap_model(
-    folder: Path, place: Path, work: Path, advance: Advance | None, choice: FrameChoice = EVERY
+    folder: Path,
+    place: Path,
+    work: Path,
+    advance: Advance | None,
+    choice: FrameChoice = EVERY,
+    images: str = "images",
 ) -> Capture:
-    """The model in `place`, whose images lie in `folder/images`.
+    """The model in `place`, whose images lie in the folder `images` below `folder`.
 
     Raises:
         S3DError: the model cannot be read, has no images that are there, or a camera that cannot be undistorted.
     """
-    model = _read_model(place)
-    pictures = _pictures(folder, model)
+    model = read_model(place)
+    pictures = _pictures(folder, images, model)
     names = scene_names(choose(list(pictures), choice, lambda path: file_sharpness(folder / path), advance))
     stored, final = [], []
     jobs: list[Callable[[], None]] = []
     for path, name in names.items():
         picture = pictures[path]
         camera = model.cameras[picture.camera_id]
-        view = _view(folder / path, name, picture, camera)
+        view = model_view(folder / path, name, picture, camera)
         stored.append(view)
         if view.lens is None:
             view = _undistorted(view, camera, work)
@@ -61,11 +68,16 @@ def read_colmap_model(
         format="colmap",
         names=tuple(view.name for view in final),
         clusters=(CaptureCluster(tuple(final)),),
-        points=_points(model),
+        points=model_points(model),
     )
 
 
-def _read_model(place: Path) -> pycolmap.Reconstruction:
+def read_model(place: Path) -> pycolmap.Reconstruction:
+    """The model in a folder, text or binary.
+
+    Raises:
+        S3DError: it cannot be read.
+    """
     if (place / "cameras.bin").is_file():
         check_binary_model(place)
     try:
@@ -74,9 +86,9 @@ def _read_model(place: Path) -> pycolmap.Reconstruction:
         raise S3DError(f"the COLMAP model in {place} cannot be read", why=str(error), fix="export it again") from error
 
 
-def _pictures(folder: Path, model: pycolmap.Reconstruction) -> dict[str, pycolmap.Image]:
+def _pictures(folder: Path, images: str, model: pycolmap.Reconstruction) -> dict[str, pycolmap.Image]:
     """The posed images whose files are there, by their path in the folder, in natural order."""
-    posed = {f"images/{picture.name}": picture for picture in model.images.values() if picture.has_pose}
+    posed = {f"{images}/{picture.name}": picture for picture in model.images.values() if picture.has_pose}
     there = [path for path in in_order(posed) if inside(folder, path, f"{folder}: image").is_file()]
     check_images_left(folder, there)
     if len(there) < len(posed):
@@ -86,17 +98,21 @@ def _pictures(folder: Path, model: pycolmap.Reconstruction) -> dict[str, pycolma
     return {path: posed[path] for path in there}
 
 
-def _view(image: Path, name: str, picture: pycolmap.Image, camera: pycolmap.Camera) -> CaptureView:
+def model_view(image: Path, name: str, picture: pycolmap.Image, camera: pycolmap.Camera) -> CaptureView:
     """The view of a stored image; without a lens if k1 k2 p1 p2 do not describe it."""
-    T_world_camera = picture.cam_from_world().inverse().matrix()
     return CaptureView(
         name=name,
         image_path=image,
         width=int(camera.width),
         height=int(camera.height),
         lens=_lens(camera, name),
-        T_cluster_camera=torch.from_numpy(read_pose(T_world_camera, name, called="in the model")),
+        T_cluster_camera=model_pose(picture, name),
     )
+
+
+def model_pose(picture: pycolmap.Image, name: str) -> Float[Tensor, "4 4"]:
+    """Camera to world of an image of the model. Raises S3DError if it is no rigid motion."""
+    return torch.from_numpy(read_pose(picture.cam_from_world().inverse().matrix(), name, called="in the model"))
 
 
 def _lens(camera: pycolmap.Camera, where: str) -> Lens | None:
@@ -137,7 +153,7 @@ def _undistort(source: CaptureView, target: CaptureView, camera: pycolmap.Camera
     write_image(target.image_path, np.asarray(image.to_array(), dtype=np.uint8))
 
 
-def _points(model: pycolmap.Reconstruction) -> ProxyGeometry | None:
+def model_points(model: pycolmap.Reconstruction) -> ProxyGeometry | None:
     """The points that are finite; None if there are none."""
     points = list(model.points3D.values())
     places = np.array([point.xyz for point in points], dtype=np.float32).reshape(-1, 3)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt32
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.images import read_counts
@@ -49,12 +50,16 @@ def _counted(mask: Path, classes: Path) -> dict[tuple[int, int], int]:
     labels = read_counts(classes, "semantics", where=classes.name).astype(np.uint32)
     if instances.shape != labels.shape:
         raise S3DError(
-            f"{mask} and {classes} differ in size",
+            f"{mask} is {_size(instances)}, {classes} is {_size(labels)}",
             why="they label the same pixels",
             fix="extract the labels again, both in the size of the images",
         )
     pairs, counts = np.unique(instances << np.uint32(16) | labels, return_counts=True)
     return {(int(pair) >> 16, int(pair) & 0xFFFF): int(count) for pair, count in zip(pairs, counts, strict=True)}
+
+
+def _size(image: UInt32[np.ndarray, "h w"]) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"
 
 
 def _best(votes: Counter[int]) -> int:

@@ -12,8 +12,12 @@ from s3d_splat.io.readers.colmap import ColmapReader
 from s3d_splat.io.readers.nerfstudio import NerfstudioReader
 from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.io.readers.raw import RawReader
+from s3d_splat.io.readers.replica import ReplicaReader
+from s3d_splat.io.readers.replica_semantic import ReplicaSemanticReader
 from s3d_splat.io.readers.scannet import ScanNetReader
 from s3d_splat.io.readers.scannet_sens import SensReader
+from s3d_splat.io.readers.scannetpp import ScanNetPpPhoneReader
+from s3d_splat.io.readers.scannetpp_dslr import ScanNetPpCameraReader
 from s3d_splat.io.readers.seven_scenes import SevenScenesReader
 from s3d_splat.io.readers.tum import TumReader
 from s3d_splat.io.readers.video import VideoReader
@@ -30,6 +34,10 @@ READERS: dict[str, CaptureReader] = {
         TumReader(),
         ScanNetReader(),
         SensReader(),
+        ScanNetPpPhoneReader(),
+        ScanNetPpCameraReader(),
+        ReplicaReader(),
+        ReplicaSemanticReader(),
         NerfstudioReader(),
         ColmapReader(),
         VideoReader(),
@@ -42,6 +50,10 @@ _LAYOUTS = {
     "tum": "rgb.txt and groundtruth.txt",
     "scannet": "color/, pose/ and intrinsic/",
     "sens": "a .sens file",
+    "scannetpp_iphone": "iphone/ with rgb/ or rgb.mkv, and colmap/ or pose_intrinsic_imu.json",
+    "scannetpp_dslr": "dslr/ with resized_undistorted_images/ and nerfstudio/, or resized_images/ and colmap/",
+    "replica": "results/ and traj.txt",
+    "replica_semantic": "rgb/ and traj_w_c.txt",
     "nerfstudio": "transforms.json",
     "colmap": "cameras, images and points3D (.bin or .txt) in sparse/0, sparse or the folder itself",
     "video": "a video, or a folder with one",

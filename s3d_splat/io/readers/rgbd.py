@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt16
 
 from s3d_splat.errors import S3DError
-from s3d_splat.io.images import read_colours, read_counts, write_image
+from s3d_splat.io.images import image_size, read_colours, read_counts, write_image
 from s3d_splat.io.intrinsics import checked_camera
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.calibration import RgbdCalibration, SensorCamera
@@ -45,7 +45,7 @@ def colour_camera(camera: SensorCamera, width: int, height: int, where: str) -> 
 
 def convert(
     views: Sequence[CaptureView],
-    camera: ColourCamera,
+    maps: Maps | None,
     into_colour: IntoColour | None,
     work: Path,
     advance: Advance | None,
@@ -53,12 +53,14 @@ def convert(
     """The views with standard files; those that had to change lie below `work`, those already there are taken as they are.
 
     Args:
+        views: with the lens that their images will have.
+        maps: where the pixels of the colours come from, as `colour_camera` says; None: from where they are.
         into_colour: None where depth lies in the pixels of the colour image already.
     """
-    if camera.maps is None and into_colour is None:
+    if maps is None and into_colour is None:
         return tuple(views)
-    converted = tuple(_converted(view, camera, work) for view in views)
-    jobs = [partial(_convert, old, new, camera, into_colour) for old, new in zip(views, converted, strict=True)]
+    converted = tuple(_converted(view, maps is not None, work) for view in views)
+    jobs = [partial(_convert, old, new, maps, into_colour) for old, new in zip(views, converted, strict=True)]
     run_all(jobs, advance)
     return converted
 
@@ -73,6 +75,23 @@ def into_colour(calibration: RgbdCalibration, width: int, height: int) -> IntoCo
     column = (np.arange(width) + 0.5 - colour.cx) / colour.fx * depth.fx + depth.cx
     row = (np.arange(height) + 0.5 - colour.cy) / colour.fy * depth.fy + depth.cy
     return partial(_looked_up, columns=np.floor(column).astype(int), rows=np.floor(row).astype(int))
+
+
+def depth_size(views: Sequence[CaptureView]) -> tuple[int, int] | None:
+    """Width and height of the first depth image, which the others must have too; None if there is none.
+
+    Raises:
+        S3DError: the image cannot be read.
+    """
+    paths = (view.depth_path for view in views if view.depth_path is not None)
+    return next((image_size(path, where=path.name) for path in paths), None)
+
+
+def enlarged(counts: UInt16[np.ndarray, "_ _"], width: int, height: int) -> UInt16[np.ndarray, "{height} {width}"]:
+    """A depth image that covers what the colours cover, coarser, in their pixels."""
+    rows, columns = counts.shape
+    row, column = np.arange(height) * rows // height, np.arange(width) * columns // width
+    return counts[row[:, None], column[None]]
 
 
 def pixel_camera(matrix: Float[np.ndarray, "_ _"], where: str) -> SensorCamera:
@@ -120,24 +139,23 @@ def _undistorted(camera: SensorCamera, width: int, height: int) -> ColourCamera:
     return ColourCamera(Lens(fx, fy, cx, cy, 0.0, 0.0, 0.0, 0.0), (maps[0], maps[1]))
 
 
-def _converted(view: CaptureView, camera: ColourCamera, work: Path) -> CaptureView:
+def _converted(view: CaptureView, undistorted: bool, work: Path) -> CaptureView:
     stem = Path(view.name).stem
     return replace(
         view,
-        lens=camera.lens,
-        image_path=view.image_path if camera.maps is None else work / "images" / f"{stem}.png",
+        image_path=work / "images" / f"{stem}.png" if undistorted else view.image_path,
         depth_path=None if view.depth_path is None else work / "depth" / f"{stem}.png",
     )
 
 
-def _convert(old: CaptureView, new: CaptureView, camera: ColourCamera, into_colour: IntoColour | None) -> None:
+def _convert(old: CaptureView, new: CaptureView, maps: Maps | None, into_colour: IntoColour | None) -> None:
     import cv2
 
-    if camera.maps is not None and not new.image_path.exists():
+    if maps is not None and not new.image_path.exists():
         colours = read_colours(old.image_path, where=old.name)
-        write_image(new.image_path, cv2.remap(colours, *camera.maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        write_image(new.image_path, cv2.remap(colours, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     if old.depth_path is None or new.depth_path is None or new.depth_path.exists():
         return
     counts = read_counts(old.depth_path, "depth", where=old.name)
     counts = counts if into_colour is None else into_colour(counts)
-    write_image(new.depth_path, counts if camera.maps is None else cv2.remap(counts, *camera.maps, cv2.INTER_NEAREST))
+    write_image(new.depth_path, counts if maps is None else cv2.remap(counts, *maps, cv2.INTER_NEAREST))

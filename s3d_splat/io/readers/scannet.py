@@ -25,7 +25,7 @@ from s3d_splat.io.readers.calibration import RgbdCalibration, SensorCamera
 from s3d_splat.io.readers.checks import check_files, check_images_left
 from s3d_splat.io.readers.names import find_images, scene_names
 from s3d_splat.io.readers.options import EVERY, FrameChoice
-from s3d_splat.io.readers.rgbd import colour_camera, convert, into_colour, pixel_camera, read_matrix
+from s3d_splat.io.readers.rgbd import colour_camera, convert, depth_size, into_colour, pixel_camera, read_matrix
 from s3d_splat.io.readers.scannet_labels import read_objects
 from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.types import Capture, CaptureCluster, CaptureView, Lens
@@ -62,8 +62,8 @@ class ScanNetReader:
             for (image, pose), name in zip(posed, names.values(), strict=True)
         )
         instances = read_objects(folder, views)
-        check_files((CaptureCluster(views, instances),), advance, _depth_size(views))
-        converted = convert(views, camera, into_colour(calibration, width, height), work, advance)
+        check_files((CaptureCluster(views, instances),), advance, depth_size(views))
+        converted = convert(views, camera.maps, into_colour(calibration, width, height), work, advance)
         return Capture(
             root=folder,
             format=self.name,
@@ -158,9 +158,3 @@ def _view(
         depth_scale=calibration.depth_scale,
         instance_path=next((mask for mask in masks if mask.is_file()), None),
     )
-
-
-def _depth_size(views: Sequence[CaptureView]) -> tuple[int, int] | None:
-    """Of the first depth image; the others must have it too."""
-    paths = (view.depth_path for view in views if view.depth_path is not None)
-    return next((image_size(path, where=path.name) for path in paths), None)

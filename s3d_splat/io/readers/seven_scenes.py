@@ -62,7 +62,7 @@ class SevenScenesReader:
         )
         check_files((CaptureCluster(views),), advance)
         into_colour = partial(register_depth, calibration=calibration, width=width, height=height)
-        clusters = (CaptureCluster(convert(views, camera, into_colour, work, advance)),)
+        clusters = (CaptureCluster(convert(views, camera.maps, into_colour, work, advance)),)
         return Capture(root=folder, format=self.name, names=tuple(names.values()), clusters=clusters)
 
 

@@ -91,7 +91,7 @@ class TumReader:
             for pair in pairs
         )
         check_files((CaptureCluster(views),), advance)
-        clusters = (CaptureCluster(convert(views, camera, None, work, advance)),)
+        clusters = (CaptureCluster(convert(views, camera.maps, None, work, advance)),)
         return Capture(root=folder, format=self.name, names=tuple(view.name for view in views), clusters=clusters)
 
 

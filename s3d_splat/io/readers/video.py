@@ -39,9 +39,13 @@ class VideoReader:
         parts = equal_parts(times.seconds, times.end, choice)
         if times.announced is not None and times.end < times.announced - _MAY_MISS:
             _LOG.warning("%s ends at %.1f s of %.1f s: it was cut off.", path, times.end, times.announced)
-        taken = frames.write_sharpest(path, parts, work / "images", advance)
+
+        def target(number: int) -> Path:
+            return work / "images" / f"{number:06d}.jpg"
+
+        taken = frames.write_sharpest(path, parts, target, advance)
         _LOG.info("%s: %.1f s, %d frames, of which %d are taken.", path.name, times.end, len(parts), len(taken))
-        views = image_views([work / "images" / f"{number:06d}.jpg" for number in taken])
+        views = image_views([target(number) for number in taken])
         clusters = (CaptureCluster(views),)
         check_files(clusters, advance)
         return Capture(root=folder, format=self.name, names=tuple(view.name for view in views), clusters=clusters)

@@ -6,7 +6,7 @@ BT.2408) becomes 255, what is brighter is cut off. Everything else is decoded as
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -62,13 +62,14 @@ def video_times(path: Path) -> VideoTimes:
         return VideoTimes(tuple(seconds), seconds[-1] + float(last * base), _announced(container, stream))
 
 
-def write_sharpest(path: Path, parts: Sequence[int], folder: Path, advance: Advance | None = None) -> tuple[int, ...]:
-    """Write the sharpest frame of each part of a video as `NUMBER.jpg` (its number in the video, six digits), one decoded
-    frame after the other.
+def write_sharpest(
+    path: Path, parts: Sequence[int], target: Callable[[int], Path], advance: Advance | None = None
+) -> tuple[int, ...]:
+    """Write the sharpest frame of each part of a video, decoding one frame after the other.
 
     Args:
-        parts: what part each frame belongs to, -1: none; the frames of a part follow each other.
-        folder: where frames may lie that an interrupted call wrote; their parts are done.
+        parts: what part each frame belongs to, -1: none; parts follow each other.
+        target: where a frame is written to, by its number; where one lies that an interrupted call wrote, its part is done.
 
     Returns:
         The numbers of all frames of these parts, ascending.
@@ -76,13 +77,13 @@ def write_sharpest(path: Path, parts: Sequence[int], folder: Path, advance: Adva
     Raises:
         S3DError: the file is damaged, or its images change their size.
     """
-    written = {number for number in range(len(parts)) if _image(folder, number).exists()}
+    written = {number for number in range(len(parts)) if target(number).exists()}
     done = {parts[number] for number in written}
     best: tuple[float, int, Any] | None = None  # of the part that is being decoded: sharpness, number, frame
     with _opened(path) as (container, stream):
-        writer = _Writer(path, folder, stream.sample_aspect_ratio or Fraction(1))
+        writer = _Writer(path, target, stream.sample_aspect_ratio or Fraction(1))
         for number, frame in zip(range(len(parts)), _decoded(container, stream, path), strict=False):
-            if best is not None and parts[number] != parts[best[1]]:
+            if best is not None and parts[number] not in (-1, parts[best[1]]):
                 written.add(writer.write(best[1], best[2]))
                 best = None
             if parts[number] >= 0 and parts[number] not in done:
@@ -166,8 +167,8 @@ def _frame_sharpness(frame: Any) -> float:
 class _Writer:
     """Writes frames of one video; what colours become is worked out once, which takes seconds for wide-range video."""
 
-    def __init__(self, path: Path, folder: Path, aspect: Fraction) -> None:
-        self._path, self._folder, self._aspect = path, folder, aspect
+    def __init__(self, path: Path, target: Callable[[int], Path], aspect: Fraction) -> None:
+        self._path, self._target, self._aspect = path, target, aspect
         self._convert = VideoReformatter()
 
     def write(self, number: int, frame: Any) -> int:
@@ -176,7 +177,7 @@ class _Writer:
         if SideData.DISPLAYMATRIX in frame.side_data:
             matrix = np.frombuffer(bytes(frame.side_data[SideData.DISPLAYMATRIX]), dtype=np.int32)
             pixels = upright(pixels, matrix.tolist(), str(self._path))
-        write_image(_image(self._folder, number), pixels)
+        write_image(self._target(number), pixels)
         return number
 
     def _colours(self, frame: Any) -> UInt8[np.ndarray, "_ _ 3"]:
@@ -192,7 +193,3 @@ class _Writer:
         elif frame.colorspace == _UNSPECIFIED and frame.height >= _HIGH_DEFINITION:
             colours = {"src_colorspace": Colorspace.ITU709}
         return self._convert.reformat(frame, width, height, format="rgb24", **colours).to_ndarray()
-
-
-def _image(folder: Path, number: int) -> Path:
-    return folder / f"{number:06d}.jpg"

@@ -6,7 +6,7 @@ import io
 import json
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class Layout:
     packed: str | None = None  # the file that images and depth lie in
     has_depth: bool = False  # though no file of its own shows it
     has_cameras: bool = True
+    focal: float = 28.0
 
 
 def write_json(path: Path, value: object) -> None:
@@ -263,6 +264,105 @@ def write_photos(folder: Path) -> None:
         write_pixels(index, image=folder / f"{index}.png")
 
 
+def write_phone_depth(place: Path, index: int) -> None:
+    write_image(place / f"depth/frame_{index:06d}.png", depth_beside(index, DEPTH_SIZE, 0.001))
+
+
+def write_phone_poses(place: Path, numbers: Iterable[int] = range(FRAMES)) -> None:
+    matrix = centred_at_whole_numbers(WIDTH, HEIGHT)[:3, :3].tolist()
+    rows = {
+        f"frame_{number:06d}": {"timestamp": number / 60, "aligned_pose": true_pose(index).tolist(), "intrinsic": matrix}
+        for index, number in enumerate(numbers)
+    }
+    write_json(place / "pose_intrinsic_imu.json", rows)
+
+
+def write_scannetpp_iphone(folder: Path) -> None:
+    """As the data set's tools extract it, with the phone's own poses."""
+    for index in range(FRAMES):
+        write_pixels(index, image=folder / f"iphone/rgb/frame_{index:06d}.jpg")
+        write_phone_depth(folder / "iphone", index)
+    write_phone_poses(folder / "iphone")
+
+
+def write_scannetpp_video(folder: Path) -> None:
+    """As it is downloaded: a video, of which every second frame is in a model of COLMAP."""
+    pictures = [tiny_observation(tiny_camera(index // 2)).image.numpy() for index in range(2 * FRAMES)]
+    write_video(folder / "iphone/rgb.mkv", pictures, rate=60, codec="ffv1")
+    write_model(folder / "iphone/colmap", [f"frame_{2 * index:06d}.jpg" for index in range(FRAMES)])
+
+
+def write_model(place: Path, names: Sequence[str], camera: str = f"PINHOLE {WIDTH} {HEIGHT} 28 28 16 12") -> None:
+    """A text model of COLMAP of the tiny cameras."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "cameras.txt").write_text(f"1 {camera}\n")
+    lines = [f"{index + 1} 1 0 0 0 {-true_pose(index)[0, 3]} 0 0 1 {name}\n" for index, name in enumerate(names)]
+    (place / "images.txt").write_text("\n".join(lines) + "\n")
+    (place / "points3D.txt").write_text("1 0 0 3 255 0 0 0.5\n")
+
+
+def write_scannetpp_dslr(folder: Path) -> None:
+    """Undistorted images, whose JSON has a world with other axes than the model of COLMAP; frame 4 is for test."""
+    place = folder / "dslr"
+    names = [f"DSC{index:05d}.JPG" for index in range(FRAMES)]
+    turned = np.array([[0.0, 1, 0, 0], [1, 0, 0, 0], [0, 0, -1, 0], [0, 0, 0, 1]])
+    rows = [
+        {"file_path": name, "transform_matrix": (turned @ np.array(opengl_rows(index))).tolist(), "is_bad": False}
+        for index, name in enumerate(names)
+    ]
+    for index, name in enumerate(names):
+        write_pixels(index, image=place / "resized_undistorted_images" / name)
+    size = {"w": WIDTH, "h": HEIGHT, "camera_model": "PINHOLE", "k1": 0.0, "k2": 0.0, "k3": 0.0, "k4": 0.0}
+    meta = INTRINSICS | size | {"frames": rows[:4] + rows[5:], "test_frames": rows[4:5]}
+    write_json(place / "nerfstudio/transforms_undistorted.json", meta)
+    write_model(place / "colmap", names, f"OPENCV_FISHEYE {WIDTH} {HEIGHT} 28 28 16 12 0.1 0 0 0")
+
+
+def write_replica(folder: Path) -> None:
+    """Depth in 6553.5 counts a metre; the camera lies in the folder above."""
+    poses = []
+    for index in range(FRAMES):
+        pixels = tiny_observation(tiny_camera(index))
+        assert pixels.depth is not None
+        write_image(folder / f"results/frame{index:06d}.jpg", pixels.image.numpy())
+        counts = (pixels.depth.double() * 6553.5).round().numpy().astype(np.uint16)
+        write_image(folder / f"results/depth{index:06d}.png", counts)
+        poses.append(true_pose(index).reshape(-1))
+    np.savetxt(folder / "traj.txt", np.stack(poses))
+    camera = {
+        "w": WIDTH,
+        "h": HEIGHT,
+        "fx": 28.0,
+        "fy": 28.0,
+        "cx": WIDTH / 2 - 0.5,
+        "cy": HEIGHT / 2 - 0.5,
+        "scale": 6553.5,
+    }
+    write_json(folder.parent / "cam_params.json", {"camera": camera})
+
+
+def write_replica_semantic(folder: Path) -> None:
+    """A camera that sees 90 degrees; ids, classes, and the names of these."""
+    poses = []
+    for index in range(FRAMES):
+        pose = torch.from_numpy(true_pose(index)).float()
+        camera = Camera(pose, WIDTH / 2, WIDTH / 2, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT)
+        pixels = tiny_observation(camera)
+        assert pixels.depth is not None
+        assert pixels.instances is not None
+        assert pixels.semantics is not None
+        write_image(folder / f"rgb/rgb_{index}.png", pixels.image.numpy())
+        write_depth_png(folder / f"depth/depth_{index}.png", pixels.depth)
+        write_id_png(folder / f"semantic_instance/semantic_instance_{index}.png", pixels.instances)
+        classes = pixels.semantics.numpy().astype(np.uint8)
+        write_image(folder / f"semantic_class/semantic_class_{index}.png", classes)
+        poses.append(true_pose(index).reshape(-1))
+    np.savetxt(folder / "traj_w_c.txt", np.stack(poses))
+    classes_of = [{"id": 1, "name": "wall"}, {"id": 5, "name": "chair"}]
+    objects = [{"id": 1, "class_id": 1}, {"id": 2, "class_id": 5}, {"id": 3, "class_id": -1}]
+    write_json(folder / "info_semantic.json", {"classes": classes_of, "objects": objects})
+
+
 LAYOUTS = {
     "nerfstudio": Layout("nerfstudio", write_nerfstudio, "images/0000.png", "depth/0000.png", "instances/0000.png"),
     "raw": Layout("raw", write_raw, "images/0.png", "depth/0.png"),
@@ -273,6 +373,20 @@ LAYOUTS = {
     "tum": Layout("tum", write_tum, "rgb/1305031102.000000.png", "depth/1305031102.005000.png"),
     "scannet": Layout("scannet", write_scannet, "color/0.png", "depth/0.png", "instance-filt/0.png"),
     "sens": Layout("sens", write_sens, packed="scene0000_00.sens", has_depth=True),
+    "scannetpp_iphone": Layout(
+        "scannetpp_iphone", write_scannetpp_iphone, "iphone/rgb/frame_000000.jpg", "iphone/depth/frame_000000.png"
+    ),
+    "scannetpp_iphone video": Layout("scannetpp_iphone", write_scannetpp_video),
+    "scannetpp_dslr": Layout("scannetpp_dslr", write_scannetpp_dslr, "dslr/resized_undistorted_images/DSC00000.JPG"),
+    "replica": Layout("replica", write_replica, "results/frame000000.jpg", "results/depth000000.png"),
+    "replica_semantic": Layout(
+        "replica_semantic",
+        write_replica_semantic,
+        "rgb/rgb_0.png",
+        "depth/depth_0.png",
+        "semantic_instance/semantic_instance_0.png",
+        focal=16.0,
+    ),
     "video": Layout("video", write_one_video, has_cameras=False),
     "photos": Layout("raw", write_photos, "0.png", has_cameras=False),
     "apc_shelf": Layout(
