@@ -10,7 +10,7 @@ from s3d_splat.alignment.options import AlignmentOptions
 from s3d_splat.errors import S3DError
 from s3d_splat.io.readers.options import FrameChoice
 from s3d_splat.priors.geometry.options import ColmapOptions, DenseOptions, GeometryChoice
-from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskChoice
+from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskChoice, Sam2Options
 
 _RANGES = (  # least and most of each number
     ("alignment.fusion.cell", 1e-5, math.inf), ("alignment.fusion.images", 1, math.inf),
@@ -21,6 +21,9 @@ _RANGES = (  # least and most of each number
     ("dense.planes", 16, math.inf), ("dense.neighbours", 2, math.inf), ("dense.least_agreeing", 1, math.inf),
     ("dense.threads", 1, math.inf), ("felzenszwalb.scale", 1e-3, math.inf), ("felzenszwalb.smallest", 0, 0.5),
     ("felzenszwalb.depth_weight", 0, math.inf), ("felzenszwalb.threads", 1, math.inf),
+    ("sam2.propose.points", 1, 256), ("sam2.propose.batch", 1, math.inf), ("sam2.propose.smallest", 0, 0.5),
+    ("sam2.propose.uncovered", 0, 1), ("sam2.track.chunk", 1, math.inf), ("sam2.track.objects", 1, 65535),
+    ("sam2.track.every", 1, math.inf),
 )  # fmt: skip
 
 
@@ -39,6 +42,8 @@ class PrepareOptions:
     colmap: ColmapOptions = field(default_factory=ColmapOptions)
     dense: DenseOptions = field(default_factory=DenseOptions)
     felzenszwalb: FelzenszwalbOptions = field(default_factory=FelzenszwalbOptions)
+    sam2: Sam2Options = field(default_factory=Sam2Options)
+    accept_licence: tuple[str, ...] = ()  # of weights that forbid commercial use, such as CC-BY-NC-4.0
 
     @property
     def choice(self) -> FrameChoice:

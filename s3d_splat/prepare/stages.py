@@ -133,7 +133,7 @@ def _read(work: Workspace, folder: Path, options: PrepareOptions) -> CheckedCapt
 
 def _choose_priors(capture: Capture, options: PrepareOptions) -> tuple[GeometryPrior, MaskPrior]:
     geometry = make_geometry_prior(GeometryOptions(options.geometry, options.colmap), capture)
-    masks = make_mask_prior(MaskOptions(options.masks, options.felzenszwalb), capture)
+    masks = make_mask_prior(_mask_options(options), capture)
     log.info("geometry: %s", geometry.name)
     log.info("masks: %s", masks.title)
     if geometry.name == "given" and not _wants_depth(capture, options):
@@ -143,6 +143,10 @@ def _choose_priors(capture: Capture, options: PrepareOptions) -> tuple[GeometryP
     if masks.name == "given":
         check_masks(capture)
     return geometry, masks
+
+
+def _mask_options(options: PrepareOptions) -> MaskOptions:
+    return MaskOptions(options.masks, options.felzenszwalb, options.sam2, accept_licence=options.accept_licence)
 
 
 def _clusters(work: Workspace, capture: Capture, options: PrepareOptions) -> tuple[CaptureCluster, ...]:
@@ -225,13 +229,14 @@ def _masked(
     work: Workspace, clusters: Sequence[PosedCluster], prior: MaskPrior, options: PrepareOptions
 ) -> tuple[PosedCluster, ...]:
     masked = []
+    chosen = [prior.name, getattr(options, prior.name, None)]  # every prior has its options under its own name
     for number, cluster in enumerate(clusters):
         with progress(f"masks, cluster {number + 1} of {len(clusters)}") as advance:
 
             def make(files: Path) -> PosedCluster:
                 return prior.segment(cluster, files, load_observation, write_id_png, advance)  # noqa: B023 called at once
 
-            masked.append(work.stage("masks", [prior.name, options.felzenszwalb], make, part=f"-{number}"))
+            masked.append(work.stage("masks", chosen, make, part=f"-{number}", resumes=True))
     return tuple(masked)
 
 

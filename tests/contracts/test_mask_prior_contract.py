@@ -11,13 +11,18 @@ from s3d_splat.io.observations import load_observation
 from s3d_splat.io.results import write_id_png
 from s3d_splat.priors.geometry.given import GivenGeometry
 from s3d_splat.priors.masks.base import MaskPrior
-from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskOptions
+from s3d_splat.priors.masks.options import MaskOptions
 from s3d_splat.priors.masks.registry import MASK_PRIORS, make_mask_prior
 from s3d_splat.types import PosedCluster
+from tests.priors.masks.tiny import sam2_options
 from tests.priors.relief import relief_capture
 
 NO_SKIMAGE = pytest.mark.skipif(importlib.util.find_spec("skimage") is None, reason="scikit-image is not installed")
-MARKS = {"given": [], "felzenszwalb": [NO_SKIMAGE]}
+NO_TRANSFORMERS = pytest.mark.skipif(
+    importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
+)
+MARKS = {"given": [], "felzenszwalb": [NO_SKIMAGE], "sam2": [NO_TRANSFORMERS]}
+TINY = {"sam2": sam2_options}  # learned ones run with random weights
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Case:
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS[name], id=name) for name in MASK_PRIORS])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     capture = relief_capture(tmp_path_factory.mktemp("capture"))
-    prior = make_mask_prior(MaskOptions(request.param), capture)
+    chosen = {name: make() for name, make in TINY.items() if name == request.param}
+    prior = make_mask_prior(MaskOptions(request.param, **chosen), capture)
     work, progress = tmp_path_factory.mktemp("work"), []
     posed = GivenGeometry().pose(capture.clusters[0], work, load_observation)
     masked = prior.segment(posed, work, load_observation, write_id_png, lambda done, total: progress.append((done, total)))
@@ -41,7 +47,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_the_table_holds_priors_under_their_names(case: Case) -> None:
     assert isinstance(case.prior, MaskPrior)
-    assert MASK_PRIORS[case.prior.name](FelzenszwalbOptions()).name == case.prior.name
+    assert MASK_PRIORS[case.prior.name](MaskOptions()).name == case.prior.name
     assert case.prior.title.startswith(case.prior.name)
 
 

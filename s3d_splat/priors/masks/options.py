@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-MaskChoice = Literal["auto", "given", "felzenszwalb"]
+MaskChoice = Literal["auto", "given", "felzenszwalb", "sam2"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,42 @@ class FelzenszwalbOptions:
 
 
 @dataclass(frozen=True)
+class ProposalOptions:
+    """Which masks of a SAM become objects when nobody says what to look for."""
+
+    points: int = 32  # on each side of the grid of points that are asked
+    batch: int = 64  # points that are asked at a time
+    quality: float = 0.8  # least IoU with the truth, as the model guesses it
+    stability: float = 0.92  # least IoU of a mask with itself at a slightly different threshold
+    smallest: float = 0.0005  # share of the image
+    uncovered: float = 0.5  # least share of a mask that no known object covers, for it to be a new one
+    parts: bool = False  # small masks before large ones: drawers instead of the cupboard
+
+
+@dataclass(frozen=True)
+class TrackOptions:
+    """How objects are followed, and how much of that is in memory."""
+
+    chunk: int = 64  # frames: the state of a chunk is forgotten after it, the objects in its last frame are not
+    objects: int = 96  # followed at a time, at most
+    every: int = 8  # frames: how often new objects are looked for
+
+
+@dataclass(frozen=True)
+class Sam2Options:
+    """Everything that SAM 2 sees, followed through a cluster."""
+
+    model: str = "facebook/sam2.1-hiera-small"  # on the hub; -tiny, -base-plus and -large are others
+    weights: Path | None = None  # folder with a copy of the model's files; None: from the hub
+    propose: ProposalOptions = field(default_factory=ProposalOptions)
+    track: TrackOptions = field(default_factory=TrackOptions)
+
+
+@dataclass(frozen=True)
 class MaskOptions:
-    """Where the masks of the images come from."""
+    """Where the masks of the images come from; every prior finds its options under its own name."""
 
     prior: MaskChoice = "auto"  # auto: given where at least one image has masks, else felzenszwalb
     felzenszwalb: FelzenszwalbOptions = field(default_factory=FelzenszwalbOptions)
+    sam2: Sam2Options = field(default_factory=Sam2Options)
+    accept_licence: tuple[str, ...] = ()  # licences of weights that forbid commercial use and are accepted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from s3d_splat.priors.masks.base import MaskPrior
-from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskOptions
+from s3d_splat.priors.masks.options import MaskOptions
 from s3d_splat.types import Capture
 
 
@@ -16,7 +16,7 @@ def make_mask_prior(options: MaskOptions, capture: Capture) -> MaskPrior:
         S3DError: the prior cannot work on this capture or on this machine.
     """
     name = default_masks(capture) if options.prior == "auto" else options.prior
-    prior = MASK_PRIORS[name](options.felzenszwalb)
+    prior = MASK_PRIORS[name](options)
     prior.check(capture)
     return prior
 
@@ -27,16 +27,26 @@ def default_masks(capture: Capture) -> str:
     return "given" if has_masks else "felzenszwalb"
 
 
-def _given(options: FelzenszwalbOptions) -> MaskPrior:
+def _given(options: MaskOptions) -> MaskPrior:
     from s3d_splat.priors.masks.given import GivenMasks
 
     return GivenMasks()
 
 
-def _felzenszwalb(options: FelzenszwalbOptions) -> MaskPrior:
+def _felzenszwalb(options: MaskOptions) -> MaskPrior:
     from s3d_splat.priors.masks.felzenszwalb import FelzenszwalbMasks
 
-    return FelzenszwalbMasks(options)
+    return FelzenszwalbMasks(options.felzenszwalb)
 
 
-MASK_PRIORS: dict[str, Callable[[FelzenszwalbOptions], MaskPrior]] = {"given": _given, "felzenszwalb": _felzenszwalb}
+def _sam2(options: MaskOptions) -> MaskPrior:
+    from s3d_splat.priors.masks.sam2 import Sam2Masks
+
+    return Sam2Masks(options.sam2, options.accept_licence)
+
+
+MASK_PRIORS: dict[str, Callable[[MaskOptions], MaskPrior]] = {
+    "given": _given,
+    "felzenszwalb": _felzenszwalb,
+    "sam2": _sam2,
+}

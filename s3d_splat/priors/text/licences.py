@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Licence:
-    """Of weights, which is not that of the code that runs them."""
-
-    name: str
-    commercial: bool | None  # may they be used commercially? None: ask the publisher
-
+from s3d_splat.priors.licences import Licence, first_match
 
 _META = Licence("CC-BY-NC-4.0 (Meta, MetaCLIP)", False)
 _APPLE = Licence("Apple's licence for models, research only (DFN, MobileCLIP)", False)
@@ -32,10 +23,8 @@ _BY_SOURCE: tuple[tuple[str, Licence], ...] = (
     ("yfcc15m", Licence("MIT (open_clip)", True)),
     ("cc12m", Licence("MIT (open_clip)", True)),
 )
-UNKNOWN = Licence("a licence that this version does not know: ask whoever publishes them", None)
 
 
 def licence_of(source: str) -> Licence:
     """The licence of weights by where they lie (repository or address) and what they are called."""
-    lower = source.lower()
-    return next((licence for part, licence in _BY_SOURCE if part in lower), UNKNOWN)
+    return first_match(_BY_SOURCE, source)

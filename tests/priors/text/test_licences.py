@@ -2,7 +2,8 @@
 
 import pytest
 
-from s3d_splat.priors.text.licences import UNKNOWN, licence_of
+from s3d_splat.priors.licences import UNKNOWN
+from s3d_splat.priors.text.licences import licence_of
 
 
 @pytest.mark.parametrize(
