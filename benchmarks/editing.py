@@ -65,7 +65,11 @@ class TestView:
 
 def main(options: Options) -> None:
     """Measure and print."""
-    rows = [row for run, seed in zip(options.runs, options.seeds, strict=True) for row in measured_room(run, seed, options)]
+    rows = []
+    for run, seed in zip(options.runs, options.seeds, strict=True):
+        for row in measured_room(run, seed, options):
+            rows.append(row)
+            print(table([row]).splitlines()[2], file=sys.stderr, flush=True)
     print(table(rows))
     print(summary(rows))
     if options.write is not None:
