@@ -9,30 +9,25 @@ files are found by the name of the image: `depth/NAME.png`, `confidence/NAME.png
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from s3d_splat.errors import S3DError
-from s3d_splat.io.images import image_size
-from s3d_splat.io.intrinsics import read_camera, read_depth_scale
+from s3d_splat.io.intrinsics import read_depth_scale
 from s3d_splat.io.labels import read_json
 from s3d_splat.io.paths import files_below
 from s3d_splat.io.readers.base import Advance
-from s3d_splat.io.readers.checks import check_files, check_images_left, read_tables
-from s3d_splat.io.readers.names import find_images, in_order, is_image, natural_key, scene_names
+from s3d_splat.io.readers.checks import check_files, check_images_left
+from s3d_splat.io.readers.names import find_images, in_order, is_image, scene_names
 from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.io.readers.photos import check_other_photos, is_other_photo, tell_sizes, with_upright_images
-from s3d_splat.io.readers.rows import row_pose, row_split
+from s3d_splat.io.readers.raw_clusters import cluster_folders, read_clusters
+from s3d_splat.io.readers.raw_rows import MILLIMETRE, check_one_size, image_rows, view_of_row
 from s3d_splat.io.readers.sharpness import choose, file_sharpness
 from s3d_splat.io.transforms import inside
-from s3d_splat.types import Capture, CaptureCluster, CaptureView, ClassInfo
-
-_LOG = logging.getLogger("s3d_splat")
-_MILLIMETRE = 0.001
-_LAYERS = ("depth", "confidence", "instances", "masks")
+from s3d_splat.types import Capture, CaptureCluster
 
 
 class RawReader:
@@ -52,11 +47,11 @@ class RawReader:
         images = _images(folder)
         check_images_left(folder, images)
         described = _described(folder)
-        folders = _cluster_folders(folder)
+        folders = cluster_folders(folder)
         names = scene_names(images)
         chosen = {image: names[image] for image in _chosen(images, folder, folders, choice, advance)}
         if folders:
-            clusters, classes = _clusters(folders, folder, described, names)
+            clusters, classes = read_clusters(folders, folder, described, names)
         else:
             clusters, classes = ((_one_cluster(folder, described, names, chosen),), ())
         clusters = tuple(replace(one, views=with_upright_images(one.views, work, advance)) for one in clusters)
@@ -121,35 +116,11 @@ def _described(folder: Path) -> dict[str, Any]:
     return meta | intrinsics
 
 
-def _rows(meta: Mapping[str, Any], path: Path, names: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
-    """The frames of a JSON by image, in natural order.
-
-    Raises:
-        S3DError: a frame is malformed, is there twice, or names no image of the capture.
-    """
-    rows = meta.get("frames", [])
-    if not isinstance(rows, list):
-        raise S3DError(f"{path}: frames is no list", why="every image has a row in it", fix="correct the file")
-    found: dict[str, Mapping[str, Any]] = {}
-    for index, row in enumerate(rows):
-        written = row.get("file_path") if isinstance(row, dict) else None
-        where = f"{path}: frame {index}"
-        image = inside(Path(), written, f"{where}: file_path").as_posix()
-        if image not in names:
-            raise S3DError(
-                f"{where} ({image}) has no image", why="frames describe images", fix="add the image, or remove the frame"
-            )
-        if image in found:
-            raise S3DError(f"{where}: {image} is there twice", why="a frame is one image", fix="remove one of the two")
-        found[image] = row
-    return {image: found[image] for image in sorted(found, key=natural_key)}
-
-
 def _one_cluster(
     folder: Path, meta: Mapping[str, Any], names: Mapping[str, str], chosen: Mapping[str, str]
 ) -> CaptureCluster:
     path = folder / "capture.json"
-    rows = _rows(meta, path, names)
+    rows = image_rows(meta, path, names)
     views = []
     for image, name in chosen.items():
         row = rows.get(image, {})
@@ -159,103 +130,9 @@ def _one_cluster(
             layer: None if row.get(key) is None else inside(folder, row[key], f"{where}: {key}")
             for layer, key in named.items()
         }
-        scale = read_depth_scale(meta, row, "depth_scale", where, default=_MILLIMETRE)
-        views.append(_view(folder / image, name, meta, row, where, files, scale))
-    _check_one_size(
+        scale = read_depth_scale(meta, row, "depth_scale", where, default=MILLIMETRE)
+        views.append(view_of_row(folder / image, name, meta, row, where, files, scale))
+    check_one_size(
         [view for image, view in zip(chosen, views, strict=True) if "fl_x" not in rows.get(image, {})], meta, path
     )
     return CaptureCluster(tuple(views))
-
-
-def _cluster_folders(folder: Path) -> list[Path]:
-    clusters = folder / "clusters"
-    found = [path for path in clusters.iterdir() if path.is_dir()] if clusters.is_dir() else []
-    return sorted((path for path in found if not path.name.startswith(".")), key=lambda path: natural_key(path.name))
-
-
-def _clusters(
-    folders: Sequence[Path], root: Path, meta: Mapping[str, Any], names: Mapping[str, str]
-) -> tuple[tuple[CaptureCluster, ...], tuple[ClassInfo, ...]]:
-    if meta.get("frames"):
-        _LOG.warning("The frames of %s are passed over: the clusters speak for the images.", root / "capture.json")
-    shared = {key: value for key, value in meta.items() if key != "frames"}
-    clusters, classes = [], dict[int, ClassInfo]()
-    for folder in folders:
-        views = _cluster_views(folder, root, shared, names)
-        instances, found = read_tables(folder, views)
-        for entry in found:
-            if classes.setdefault(entry.id, entry) != entry:
-                raise S3DError(
-                    f"{folder}: class {entry.id} is {entry.name!r} here, and {classes[entry.id].name!r} in another cluster",
-                    why="the ids of clusters may differ, their classes may not",
-                    fix="number the classes alike in all instances.json",
-                )
-        clusters.append(CaptureCluster(views, instances))
-    return tuple(clusters), tuple(classes[entry] for entry in sorted(classes))
-
-
-def _cluster_views(folder: Path, root: Path, shared: Mapping[str, Any], names: Mapping[str, str]) -> tuple[CaptureView, ...]:
-    path = folder / "transforms.json"
-    own = read_json(path, why="it says which images the cluster holds", fix="write it, or remove the cluster")
-    if not isinstance(own, dict) or not own.get("frames"):
-        raise S3DError(f"{path} has no frames", why="a cluster is made of images", fix="add them, or remove the cluster")
-    meta = {**shared, **own}
-    views = []
-    rows = _rows(own, path, names)
-    for image, row in rows.items():
-        where = f"{path}: {image}"
-        files = {layer: _layer(folder / layer, image, names[image]) for layer in _LAYERS}
-        default = None if files["depth"] is not None else _MILLIMETRE  # the gauge is the cluster's own: nothing to assume
-        scale = read_depth_scale(meta, row, "depth_scale", where, default=default)
-        views.append(_view(root / image, names[image], meta, row, where, files, scale))
-    _check_one_size([view for row, view in zip(rows.values(), views, strict=True) if "fl_x" not in row], meta, path)
-    return tuple(views)
-
-
-def _check_one_size(views: Sequence[CaptureView], meta: Mapping[str, Any], path: Path) -> None:
-    """Intrinsics that several images share without saying a size belong to images of one size."""
-    if "fl_x" not in meta or ("w" in meta and "h" in meta):  # then every file is compared with w and h
-        return
-    for view in views:
-        if (view.width, view.height) != (views[0].width, views[0].height):
-            raise S3DError(
-                f"{path}: {views[0].name} is {views[0].width}x{views[0].height}, {view.name} is {view.width}x{view.height}",
-                why="they share intrinsics, which belong to images of one size",
-                fix="resize the images to the size that was calibrated, or give their frames intrinsics of their own",
-            )
-
-
-def _layer(folder: Path, image: str, name: str) -> Path | None:
-    """The file of an image in a cluster's folder, by its path below `images/` or by its name in the scene."""
-    path = PurePosixPath(image)
-    below = (path.relative_to("images") if path.parts[0] == "images" else path).with_suffix(".png")
-    candidates = (folder / below, folder / f"{PurePosixPath(name).stem}.png")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _view(
-    image: Path,
-    name: str,
-    meta: Mapping[str, Any],
-    row: Mapping[str, Any],
-    where: str,
-    files: Mapping[str, Path | None],
-    depth_scale: float,
-) -> CaptureView:
-    width, height = image_size(image, where=name)
-    known = "fl_x" in row or "fl_x" in meta
-    camera = read_camera({"w": width, "h": height, **meta}, row, where) if known else None
-    return CaptureView(
-        name=name,
-        image_path=image,
-        width=width if camera is None else camera.width,
-        height=height if camera is None else camera.height,
-        lens=None if camera is None else camera.lens,
-        T_cluster_camera=row_pose(row, where),
-        split=row_split(row, where),
-        depth_path=files.get("depth"),
-        depth_scale=depth_scale,
-        confidence_path=files.get("confidence"),
-        instance_path=files.get("instances"),
-        mask_path=files.get("masks") or files.get("mask"),
-    )
