@@ -156,16 +156,19 @@ def test_extracting_keeps_the_objects_alone():
 def test_undo_gives_the_very_same_tensors_and_redo_what_was_undone():
     scene = room()
     history = History(scene)
-    assert not history.can_undo and not history.can_redo
+    assert not history.can_undo
+    assert not history.can_redo
     first = history.do(Move((BOX,), (1.0, 0.0, 0.0)), around()).scene
     second = history.do(Recolour((BALL,), (0.0, 0.0, 1.0)), around()).scene
-    assert history.present is second and len(history.steps) == 2
+    assert history.present is second
+    assert len(history.steps) == 2
     assert history.undo() is first
     assert history.undo() is scene
     assert history.undo() is scene  # nothing left to undo
     assert history.redo() is first
     third = history.do(Scale((BALL,), 2.0), around()).scene  # what was undone is gone
-    assert not history.can_redo and history.redo() is third
+    assert not history.can_redo
+    assert history.redo() is third
     assert [type(step).__name__ for step in history.steps] == ["Move", "Scale"]
     with pytest.raises(S3DError):
         history.do(Scale((99,), 2.0), around())
@@ -190,7 +193,8 @@ def test_undo_gives_the_very_same_tensors_and_redo_what_was_undone():
 def test_what_cannot_be_done_is_said(operation, message):
     with pytest.raises(S3DError, match=message) as caught:
         apply(room(), operation, around())
-    assert caught.value.why and caught.value.fix
+    assert caught.value.why
+    assert caught.value.fix
     if "there is no object" in message:
         assert caught.value.why == "the scene has objects 1..3"
 
