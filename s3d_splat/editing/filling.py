@@ -19,6 +19,7 @@ from s3d_splat.scaffold.field import AnchorField
 from s3d_splat.types import Gaussians
 
 _TEXELS = 24  # along the shorter side of an object, about
+_LEAST_SIDE = 0.5  # of an object's middle side: what is seen of a surface that it stands or hangs on is longer
 _BLEED = 0.7  # of the thickness: colours of a surface that are nearer to something else are not copied
 _LIFT = 0.25  # of the thickness by which what is filled lies before the surface, so that smears lie behind it
 
@@ -37,7 +38,8 @@ def fillings(
     size = _texel(box, thickness)
     margin = max(1.5, 1.5 * float((box[1] - box[0]).max()))
     looked = [(surface, texels_of(surface, gaussians, box, size, margin, thickness, sights)) for surface in surfaces]
-    present = [(surface, texels) for surface, texels in looked if texels is not None]
+    least = _LEAST_SIDE * float((box[1] - box[0]).sort().values[1])
+    present = [(surface, texels) for surface, texels in looked if texels is not None and _longest(texels) >= least]
     needed = _first_met([texels for _, texels in present], sights, 3 * thickness) if present else []
     result = []
     for (surface, texels), asked in zip(present, needed, strict=True):
@@ -78,6 +80,14 @@ def _first_met(surfaces: Sequence[Texels], sights: Sequence[Sight], slack: float
         for number in range(len(surfaces)):
             met[number][texel[number, (owner == number) & rivals[number]]] = True
     return [grown(seen.view(texels.hole.shape), 3) & texels.hole for seen, texels in zip(met, surfaces, strict=True)]
+
+
+def _longest(texels: Texels) -> float:
+    """The longer side of the part of a surface that is known, metres."""
+    rows, columns = texels.known.any(1).nonzero(), texels.known.any(0).nonzero()
+    return texels.grid.size * max(
+        (int(places.max() - places.min()) + 1 for places in (rows, columns) if len(places)), default=0
+    )
 
 
 def _hit(
