@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
 from s3d_splat.panoptic.features import feature_picture
 from s3d_splat.panoptic.palette import instance_picture, panoptic_picture
@@ -140,6 +139,6 @@ def _outlined(picture: Float[Tensor, "h w 3"], ids: Int[Tensor, "h w"], state: V
 def _with_rim(
     picture: Float[Tensor, "h w 3"], mask: Bool[Tensor, "h w"], colour: tuple[float, float, float]
 ) -> Float[Tensor, "h w 3"]:
-    inside = mask[None, None].float()
-    grown = max_pool2d(inside, 2 * _RIM + 1, stride=1, padding=_RIM)[0, 0] > 0
+    around = cv2.dilate(mask.cpu().numpy().astype(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), dtype=np.uint8))
+    grown = torch.from_numpy(around).to(mask.device) > 0
     return torch.where((grown & ~mask)[..., None], picture.new_tensor(colour), picture)

@@ -42,7 +42,7 @@ class Viewer:
             S3DError: no trained run, no viser, or one cannot listen there.
         """
         self._options = options
-        self._pictures: LatestOnly[PictureRequest] = LatestOnly(lambda request: request.session.render(request.moving))
+        self._pictures: LatestOnly[PictureRequest] = LatestOnly(lambda request: request.session.render(request.urgency))
         self._slow: LatestOnly[Callable[[], None]] = LatestOnly(lambda work: work())
         self.document = Document(run_folder, pause=lambda: self._wait_for_browsers())
         self.questions = Questions(self.document, new_search, query)

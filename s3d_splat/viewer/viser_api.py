@@ -81,7 +81,7 @@ def _sky(client: ClientHandle) -> Any:
 def add_actions(gui: GuiApi, label: str, names: Sequence[str], act: Callable[[str], None]) -> GuiButtonGroupHandle:
     """Small buttons in a row; `act` is called with the name of the one that is pressed, however often."""
     group = gui.add_button_group(label, tuple(names))
-    state = getattr(group, "_impl", None)
+    state: Any = getattr(group, "_impl", None)
     if hasattr(state, "is_button"):  # viser 0.2 takes the group for a choice: pressing what is chosen already says nothing
         state.is_button = True
     group.on_click(lambda event: act(event.target.value))

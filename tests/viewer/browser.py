@@ -124,13 +124,24 @@ class Page:
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int, pause: float) -> None:
         """Turn the camera: press, move in steps, release."""
-        self._mouse("mouseMoved", *start)
-        self._mouse("mousePressed", *start, button="left", buttons=1, clickCount=1)
+        self.press_at(*start)
         for step in range(1, steps + 1):
-            x, y = (a + (b - a) * step / steps for a, b in zip(start, end, strict=True))
-            self._mouse("mouseMoved", x, y, button="left", buttons=1)
+            self.move_pressed(*(a + (b - a) * step / steps for a, b in zip(start, end, strict=True)))
             time.sleep(pause)
-        self._mouse("mouseReleased", *end, button="left", clickCount=1)
+        self.release_at(*end)
+
+    def press_at(self, x: float, y: float) -> None:
+        """Press the left button and hold it."""
+        self._mouse("mouseMoved", x, y)
+        self._mouse("mousePressed", x, y, button="left", buttons=1, clickCount=1)
+
+    def move_pressed(self, x: float, y: float) -> None:
+        """Move while the left button is held."""
+        self._mouse("mouseMoved", x, y, button="left", buttons=1)
+
+    def release_at(self, x: float, y: float) -> None:
+        """Let the left button go."""
+        self._mouse("mouseReleased", x, y, button="left", clickCount=1)
 
     def canvas(self) -> tuple[float, float, float, float]:
         """Left, top, width and height of the 3D view in the window."""

@@ -1,5 +1,6 @@
 """The viewer as a user has it: a page in a browser, a click, a question, an edit, a step back."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -80,12 +81,14 @@ def at_start(session: Session, page: Page) -> bool:
 
 
 def settled(viewer: Viewer, page: Page) -> np.ndarray:
-    """The picture that the page has been given once nothing more is on its way."""
+    """The picture that the page has been given once nothing more is on its way, and the camera rests."""
 
     def arrived() -> np.ndarray | None:
-        given = page.given_picture() if viewer.is_idle() else None
-        exact = page.session.picture.colour
-        return given if given is not None and np.array_equal(given, exact) else None
+        seen = page.session.camera()
+        time.sleep(0.3)
+        given, exact = page.given_picture(), page.session.picture.colour
+        rests = viewer.is_idle() and seen == page.session.camera()
+        return given if rests and given is not None and np.array_equal(given, exact) else None
 
     return wait_until(arrived, what="the last picture")
 
@@ -154,6 +157,8 @@ def test_a_click_selects_the_object_there(viewer: Viewer, page: Page):
 def test_a_question_finds_it(viewer: Viewer, page: Page):
     page.press("Find", "[role=tab]")
     page.fill("Look for", "red chair")
+    field = viewer.sidebars[page.session.client.client_id].find.question
+    wait_until(lambda: field.value == "red chair", what="the last letter")
     page.press("Find", "button:not([role=tab])")
     wait_until(lambda: bool(page.session.state.scores), what="an answer")
     assert page.session.state.selected == red_chair(viewer)
