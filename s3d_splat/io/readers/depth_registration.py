@@ -13,7 +13,7 @@ from s3d_splat.io.readers.calibration import RgbdCalibration, SensorCamera
 
 _SAME_SURFACE = 0.03  # neighbours whose depths differ by less than this share of them lie on one surface
 _MOST = 8  # pixels that a tile may be wide
-_NONE = 65535  # how some sensors write "no depth"; 0 means it as well
+NO_DEPTH = 65535  # how some sensors write "no depth"; 0 means it as well
 
 Plane = Float[np.ndarray, "h w"]
 
@@ -26,13 +26,13 @@ def register_depth(
     Args:
         width, height: size of the colour image, in pixels.
     """
-    depth = np.where(counts == _NONE, 0, counts) * calibration.depth_scale
+    depth = np.where(counts == NO_DEPTH, 0, counts) * calibration.depth_scale
     column, row, seen_depth = _in_colour(depth, calibration)
     left, right = _edges(column, depth, seen_depth, calibration.colour.fx / calibration.depth.fx, axis=1)
     top, bottom = _edges(row, depth, seen_depth, calibration.colour.fy / calibration.depth.fy, axis=0)
     drawn = _draw_tiles((left, right, top, bottom), np.where(depth > 0, seen_depth, 0.0), width, height)
     scaled = np.rint(_without_pinholes(drawn) / calibration.depth_scale)
-    return np.where(scaled < _NONE, scaled, 0).astype(np.uint16)
+    return np.where(scaled < NO_DEPTH, scaled, 0).astype(np.uint16)
 
 
 def _in_colour(depth: Plane, calibration: RgbdCalibration) -> tuple[Plane, Plane, Plane]:

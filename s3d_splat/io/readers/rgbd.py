@@ -16,7 +16,7 @@ from s3d_splat.io.intrinsics import checked_camera
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.calibration import RgbdCalibration, SensorCamera
 from s3d_splat.io.readers.conversions import run_all
-from s3d_splat.io.readers.depth_registration import register_depth
+from s3d_splat.io.readers.depth_registration import NO_DEPTH, register_depth
 from s3d_splat.types import CaptureView, Lens
 
 Maps = tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]
@@ -124,7 +124,7 @@ def _looked_up(
     height, width = counts.shape
     seen = counts[rows.clip(0, height - 1)[:, None], columns.clip(0, width - 1)[None]]
     outside = ((rows < 0) | (rows >= height))[:, None] | ((columns < 0) | (columns >= width))[None]
-    return np.where(outside, np.uint16(0), seen)
+    return np.where(outside | (seen == NO_DEPTH), np.uint16(0), seen)
 
 
 def _undistorted(camera: SensorCamera, width: int, height: int) -> ColourCamera:
