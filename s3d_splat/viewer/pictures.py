@@ -23,6 +23,7 @@ from s3d_splat.viewer.state import ViewState
 _SELECTED = (1.0, 0.55, 0.0)  # orange
 _HIT = (1.0, 0.9, 0.2)  # yellow
 _RIM = 2  # pixels of an outline
+_FAR = 0.6  # of the scene's extent; depth beyond is all one colour
 _HEAT = 0.65  # of the heat's colour over the grey image, where the score is 1
 
 
@@ -91,7 +92,7 @@ def _in_mode(
     scene: ShownScene, state: ViewState, output: RenderOutput, panoptic: PanopticImage | None
 ) -> Float[Tensor, "h w 3"]:
     if state.mode == "depth":
-        return depth_picture(output.depth, scene.extent)
+        return depth_picture(output.depth, _FAR * scene.extent)
     if state.mode == "features" and scene.basis is not None and output.features is not None:
         return feature_picture(output.features, scene.basis)
     if panoptic is not None:

@@ -65,6 +65,7 @@ class Session:
         self._pictures, self._options = pictures, options
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
+        self._resting: list[Callable[[], None]] = []
         self._scale = 0.5  # of the still picture's height, while the camera moves
         self._splats = BrowserSplats(client)
         self.state = ViewState(height=options.height)
@@ -82,6 +83,10 @@ class Session:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Have a function called when the state or the scene has changed."""
         self._listeners.append(listener)
+
+    def on_rest(self, listener: Callable[[], None]) -> None:
+        """Have a function called when the camera has come to rest."""
+        self._resting.append(listener)
 
     def update(self, **changes: Any) -> None:
         """A new state, the old one with some fields replaced."""
@@ -123,7 +128,10 @@ class Session:
         self.frames, self.sent_height = self.frames + 1, picture.camera.height
         if urgency == "moving":
             self._adapt(time.perf_counter() - start)
-        if urgency != "exact":
+        if urgency == "exact":
+            for listener in self._resting:
+                listener()
+        else:
             request = PictureRequest(self, "exact")
             self._pictures.ask_unless_pending(self.client.client_id, request, _SETTLES)
 

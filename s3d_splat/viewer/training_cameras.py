@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from torch.nn.functional import interpolate
 
 from s3d_splat.geometry.rotations import quaternions_from_matrices
@@ -15,7 +15,8 @@ from s3d_splat.viewer.cameras import StartView, vertical_fov
 from s3d_splat.viewer.session import Session
 
 _SMALL = 96  # pixels; the width of a thumbnail
-_SCALE = 0.02  # of the scene's extent; a frustum's depth
+_SCALE = 0.012  # of the scene's extent; a frustum's depth
+_NEAR = 0.03  # of the scene's extent; a frustum nearer than this to who looks would be in the way
 
 
 class TrainingCameras:
@@ -24,17 +25,19 @@ class TrainingCameras:
     def __init__(self, session: Session, most: int) -> None:
         """`most` of them are shown, spread over all."""
         self._session, self._most = session, most
-        self._handles: list[Any] = []
+        self._handles: list[tuple[Any, Float[np.ndarray, "3"]]] = []  # and where each camera stands
+        self._shown = False
+        session.on_rest(self._make_way)
 
     def show(self, shown: bool) -> None:
         """Show them, or take them away."""
-        for handle in self._handles:
-            handle.visible = shown
+        self._shown = shown
         if shown and not self._handles:
             frames = [frame for frame in self._session.document.run.scene.frames if frame.split == "train"]
             step = -(-len(frames) // max(self._most, 1)) if frames else 1
             for number, frame in enumerate(frames[::step]):
                 self._add(number, frame)
+        self._make_way()
 
     def _add(self, number: int, frame: Frame) -> None:
         camera = frame.camera
@@ -49,7 +52,15 @@ class TrainingCameras:
             position=camera.T_world_camera[:3, 3].numpy(),
         )
         handle.on_click(lambda _: self._session.look_from(view_of(frame)))
-        self._handles.append(handle)
+        self._handles.append((handle, camera.T_world_camera[:3, 3].numpy()))
+
+    def _make_way(self) -> None:
+        """Show all but those that the browser's camera stands in."""
+        here, near = np.array(self._session.camera().position), _NEAR * self._session.document.scene.extent
+        for handle, position in self._handles:
+            visible = self._shown and bool(np.linalg.norm(position - here) > near)
+            if handle.visible != visible:
+                handle.visible = visible
 
 
 def view_of(frame: Frame, ahead: float = 1.0) -> StartView:
