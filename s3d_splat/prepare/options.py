@@ -10,7 +10,14 @@ from s3d_splat.alignment.options import AlignmentOptions
 from s3d_splat.errors import S3DError
 from s3d_splat.io.readers.options import FrameChoice
 from s3d_splat.priors.geometry.options import ColmapOptions, DenseOptions, GeometryChoice
-from s3d_splat.priors.masks.options import FelzenszwalbOptions, MaskChoice, Sam2Options
+from s3d_splat.priors.masks.options import (
+    EomtOptions,
+    FelzenszwalbOptions,
+    Mask2FormerOptions,
+    MaskChoice,
+    Sam2Options,
+    Sam3Options,
+)
 
 _RANGES = (  # least and most of each number
     ("alignment.fusion.cell", 1e-5, math.inf), ("alignment.fusion.images", 1, math.inf),
@@ -23,7 +30,9 @@ _RANGES = (  # least and most of each number
     ("felzenszwalb.depth_weight", 0, math.inf), ("felzenszwalb.threads", 1, math.inf),
     ("sam2.propose.points", 1, 256), ("sam2.propose.batch", 1, math.inf), ("sam2.propose.smallest", 0, 0.5),
     ("sam2.propose.uncovered", 0, 1), ("sam2.track.chunk", 1, math.inf), ("sam2.track.objects", 1, 65535),
-    ("sam2.track.every", 1, math.inf),
+    ("sam2.track.every", 1, math.inf), ("sam3.propose.points", 1, 256), ("sam3.propose.batch", 1, math.inf),
+    ("sam3.propose.smallest", 0, 0.5), ("sam3.propose.uncovered", 0, 1), ("sam3.track.chunk", 1, math.inf),
+    ("sam3.track.objects", 1, 65535), ("sam3.track.every", 1, math.inf), ("mask2former.score", 0, 1), ("eomt.score", 0, 1),
 )  # fmt: skip
 
 
@@ -43,6 +52,9 @@ class PrepareOptions:
     dense: DenseOptions = field(default_factory=DenseOptions)
     felzenszwalb: FelzenszwalbOptions = field(default_factory=FelzenszwalbOptions)
     sam2: Sam2Options = field(default_factory=Sam2Options)
+    sam3: Sam3Options = field(default_factory=Sam3Options)
+    mask2former: Mask2FormerOptions = field(default_factory=Mask2FormerOptions)
+    eomt: EomtOptions = field(default_factory=EomtOptions)
     accept_licence: tuple[str, ...] = ()  # of weights that forbid commercial use, such as CC-BY-NC-4.0
 
     @property

@@ -146,7 +146,15 @@ def _choose_priors(capture: Capture, options: PrepareOptions) -> tuple[GeometryP
 
 
 def _mask_options(options: PrepareOptions) -> MaskOptions:
-    return MaskOptions(options.masks, options.felzenszwalb, options.sam2, accept_licence=options.accept_licence)
+    return MaskOptions(
+        prior=options.masks,
+        felzenszwalb=options.felzenszwalb,
+        sam2=options.sam2,
+        sam3=options.sam3,
+        mask2former=options.mask2former,
+        eomt=options.eomt,
+        accept_licence=options.accept_licence,
+    )
 
 
 def _clusters(work: Workspace, capture: Capture, options: PrepareOptions) -> tuple[CaptureCluster, ...]:

@@ -27,6 +27,7 @@ _BY_MODEL: tuple[tuple[str, Licence], ...] = (
         Licence("Meta's SAM License (commercial use allowed, some uses forbidden; read it on the page)", None),
     ),
     ("tue-mps/", _MIT),
+    ("facebook/mask2former", Licence("a licence that their page calls `other` (their code is MIT): ask Meta", None)),
     ("depth-anything/da3-small", _APACHE),
     ("depth-anything/da3-base", _APACHE),
     ("depth-anything/da3", _NON_COMMERCIAL),

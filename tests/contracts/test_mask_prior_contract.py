@@ -14,15 +14,16 @@ from s3d_splat.priors.masks.base import MaskPrior
 from s3d_splat.priors.masks.options import MaskOptions
 from s3d_splat.priors.masks.registry import MASK_PRIORS, make_mask_prior
 from s3d_splat.types import PosedCluster
-from tests.priors.masks.tiny import sam2_options
+from tests.priors.masks.tiny import eomt_options, mask2former_options, sam2_options, sam3_options
 from tests.priors.relief import relief_capture
 
 NO_SKIMAGE = pytest.mark.skipif(importlib.util.find_spec("skimage") is None, reason="scikit-image is not installed")
 NO_TRANSFORMERS = pytest.mark.skipif(
     importlib.util.find_spec("transformers") is None, reason="transformers is not installed"
 )
-MARKS = {"given": [], "felzenszwalb": [NO_SKIMAGE], "sam2": [NO_TRANSFORMERS]}
-TINY = {"sam2": sam2_options}  # learned ones run with random weights
+# Learned ones run with random weights.
+TINY = {"sam2": sam2_options, "sam3": sam3_options, "mask2former": mask2former_options, "eomt": eomt_options}
+MARKS = {"given": [], "felzenszwalb": [NO_SKIMAGE]} | {name: [NO_TRANSFORMERS] for name in TINY}
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-MaskChoice = Literal["auto", "given", "felzenszwalb", "sam2"]
+MaskChoice = Literal["auto", "given", "felzenszwalb", "sam2", "sam3", "mask2former", "eomt"]
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,47 @@ class Sam2Options:
 
 
 @dataclass(frozen=True)
+class Sam3Options:
+    """What words name, or everything that SAM 3 sees, followed through a cluster."""
+
+    prompts: tuple[str, ...] = ()  # such as: chair table "floor lamp"; none: everything, without classes
+    model: str = "facebook/sam3"  # on the hub, where its publisher asks for consent
+    weights: Path | None = None  # folder with a copy of the model's files; None: from the hub
+    propose: ProposalOptions = field(default_factory=ProposalOptions)  # without prompts
+    track: TrackOptions = field(default_factory=TrackOptions)
+
+
+@dataclass(frozen=True)
+class PanopticOptions:
+    """Things and stuff with classes, one image at a time."""
+
+    model: str  # on the hub, for panoptic segmentation
+    weights: Path | None = None  # folder with a copy of the model's files; None: from the hub
+    score: float = 0.5  # least, of a segment
+
+
+@dataclass(frozen=True)
+class Mask2FormerOptions(PanopticOptions):
+    """Mask2Former."""
+
+    model: str = "facebook/mask2former-swin-large-coco-panoptic"  # on the hub, for panoptic segmentation
+
+
+@dataclass(frozen=True)
+class EomtOptions(PanopticOptions):
+    """EoMT, the encoder-only mask transformer."""
+
+    model: str = "tue-mps/coco_panoptic_eomt_large_640"  # on the hub, for panoptic segmentation
+
+
+@dataclass(frozen=True)
 class MaskOptions:
     """Where the masks of the images come from; every prior finds its options under its own name."""
 
     prior: MaskChoice = "auto"  # auto: given where at least one image has masks, else felzenszwalb
     felzenszwalb: FelzenszwalbOptions = field(default_factory=FelzenszwalbOptions)
     sam2: Sam2Options = field(default_factory=Sam2Options)
+    sam3: Sam3Options = field(default_factory=Sam3Options)
+    mask2former: Mask2FormerOptions = field(default_factory=Mask2FormerOptions)
+    eomt: EomtOptions = field(default_factory=EomtOptions)
     accept_licence: tuple[str, ...] = ()  # licences of weights that forbid commercial use and are accepted

@@ -45,8 +45,29 @@ def _sam2(options: MaskOptions) -> MaskPrior:
     return Sam2Masks(options.sam2, options.accept_licence)
 
 
+def _sam3(options: MaskOptions) -> MaskPrior:
+    from s3d_splat.priors.masks.sam3 import Sam3Masks
+
+    return Sam3Masks(options.sam3, options.accept_licence)
+
+
+def _mask2former(options: MaskOptions) -> MaskPrior:
+    from s3d_splat.priors.masks.panoptic import PanopticMasks
+
+    return PanopticMasks("mask2former", options.mask2former, options.accept_licence)
+
+
+def _eomt(options: MaskOptions) -> MaskPrior:
+    from s3d_splat.priors.masks.panoptic import PanopticMasks
+
+    return PanopticMasks("eomt", options.eomt, options.accept_licence)
+
+
 MASK_PRIORS: dict[str, Callable[[MaskOptions], MaskPrior]] = {
     "given": _given,
     "felzenszwalb": _felzenszwalb,
     "sam2": _sam2,
+    "sam3": _sam3,
+    "mask2former": _mask2former,
+    "eomt": _eomt,
 }

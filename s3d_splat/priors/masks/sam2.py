@@ -12,8 +12,9 @@ from pathlib import Path
 from s3d_splat.console import Advance
 from s3d_splat.priors.masks.base import Load, Save
 from s3d_splat.priors.masks.options import Sam2Options
-from s3d_splat.priors.masks.tracking.automatic import AutomaticFollower, SegmentAnything
+from s3d_splat.priors.masks.tracking.automatic import AutomaticFollower
 from s3d_splat.priors.masks.tracking.chunks import follow_cluster
+from s3d_splat.priors.masks.tracking.models import SegmentAnything, segment_anything
 from s3d_splat.priors.weights import find_weights, load_pretrained, release, require
 from s3d_splat.types import Capture, PosedCluster
 
@@ -64,10 +65,7 @@ class Sam2Masks:
 
     def _models(self) -> SegmentAnything:
         folder = self._folder
-        from transformers import Sam2Model, Sam2VideoModel, Sam2VideoProcessor
+        from transformers import Sam2Config, Sam2Model, Sam2VideoModel, Sam2VideoProcessor
 
-        return SegmentAnything(
-            image=load_pretrained(Sam2Model, folder, "--sam2"),
-            video=load_pretrained(Sam2VideoModel, folder, "--sam2"),
-            processor=load_pretrained(Sam2VideoProcessor, folder, "--sam2"),
-        )
+        video = load_pretrained(Sam2VideoModel, folder, "--sam2")
+        return segment_anything(Sam2Model, Sam2Config, video, load_pretrained(Sam2VideoProcessor, folder, "--sam2"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -14,17 +13,9 @@ from torch.nn.functional import interpolate
 from s3d_splat.priors.masks.felzenszwalb import SEGMENT
 from s3d_splat.priors.masks.options import ProposalOptions, TrackOptions
 from s3d_splat.priors.masks.tracking.chunks import LAST_ID, Found
+from s3d_splat.priors.masks.tracking.models import SegmentAnything
 from s3d_splat.priors.masks.tracking.proposals import choose, propose
-from s3d_splat.priors.masks.tracking.tracker import Tracker, masks_of, painted
-
-
-@dataclass(frozen=True)
-class SegmentAnything:
-    """One set of weights in its two shapes, of transformers."""
-
-    image: Any  # Sam2Model, Sam3TrackerModel
-    video: Any  # Sam2VideoModel, Sam3TrackerVideoModel
-    processor: Any  # of the video model
+from s3d_splat.priors.masks.tracking.tracker import Tracker, masks_of, painted, prepared
 
 
 @dataclass
@@ -91,5 +82,4 @@ class AutomaticFollower:
             frame.labels = torch.where(frame.labels > 0, frame.labels, earlier)
 
     def _prepared(self, image: UInt8[Tensor, "h w 3"]) -> Float[Tensor, "1 3 s s"]:
-        inputs = self._models.processor(images=image.permute(2, 0, 1), device=self._models.video.device, return_tensors="pt")
-        return inputs["pixel_values"].to(self._models.video.dtype)
+        return prepared(image, self._models.processor, self._models.video)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -53,23 +53,35 @@ class Tracker:
     def _run(self) -> None:
         answer = self._model(inference_session=self._session, frame=self._pixels, frame_idx=self._step)
         self.logits = answer.pred_masks[:, 0].float()
-        self._forget()
+        forget(self._session, self._step, self._model.config)
 
-    def _forget(self) -> None:
-        """Drop what is not looked at again: older frames, older memories, and masks in full size."""
-        spatial = self._step - self._model.config.num_maskmem
-        pointers = self._step - self._model.config.max_object_pointers_in_encoder
-        for outputs in self._session.output_dict_per_obj.values():
-            for kind, frames in outputs.items():
-                for step in [step for step in frames if kind == "non_cond_frame_outputs" and step < pointers]:
-                    del frames[step]
-                for step, stored in frames.items():
-                    stored.pop("high_res_masks", None)
-                    if kind == "non_cond_frame_outputs" and step < spatial:
-                        frames[step] = {"object_pointer": stored["object_pointer"]}
-        for inputs in (*self._session.mask_inputs_per_obj.values(), self._session.processed_frames):
-            for step in [step for step in inputs if step < self._step]:
-                del inputs[step]
+
+def forget(session: Any, step: int, config: Any) -> None:
+    """Drop from a session what is not looked at after a step: older frames, older memories, and masks in full size.
+
+    Args:
+        config: of the tracker: how many frames it looks back.
+    """
+    spatial, pointers = step - config.num_maskmem, step - config.max_object_pointers_in_encoder
+    for outputs in session.output_dict_per_obj.values():
+        for stored in (*outputs["cond_frame_outputs"].values(), *outputs["non_cond_frame_outputs"].values()):
+            stored.pop("high_res_masks", None)
+        frames = outputs["non_cond_frame_outputs"]
+        for earlier in [earlier for earlier in frames if earlier < pointers]:
+            del frames[earlier]
+        for earlier in [earlier for earlier in frames if earlier < spatial]:
+            frames[earlier] = {"object_pointer": frames[earlier]["object_pointer"]}
+    for masks in session.mask_inputs_per_obj.values():
+        for earlier in [earlier for earlier in masks if earlier < step]:
+            del masks[earlier]
+    for earlier in [earlier for earlier in session.processed_frames if earlier < step]:
+        session.processed_frames[earlier] = torch.empty(0)  # the library counts them
+
+
+def prepared(image: UInt8[Tensor, "h w 3"], processor: Any, model: Any) -> Float[Tensor, "1 3 s s"]:
+    """A picture as a model takes it, on its device."""
+    inputs = processor(images=image.permute(2, 0, 1), device=model.device, return_tensors="pt")
+    return inputs["pixel_values"].to(model.dtype)
 
 
 def painted(logits: Float[Tensor, "n a b"], ids: Sequence[int], height: int, width: int) -> Int[Tensor, "h w"]:
