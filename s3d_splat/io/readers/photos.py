@@ -17,6 +17,7 @@ from s3d_splat.io.atomic import replacing
 from s3d_splat.io.images import open_image
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.conversions import run_all
+from s3d_splat.io.readers.names import is_image
 from s3d_splat.types import CaptureView
 
 _LOG = logging.getLogger("s3d_splat")
@@ -28,6 +29,11 @@ _ON_ITS_SIDE = 5  # from here on width and height change places
 def is_other_photo(name: str) -> bool:
     """Whether a file is called like a photo of a format that is not read."""
     return not name.startswith(".") and name.lower().endswith(_OTHERS)
+
+
+def has_photos(folder: Path) -> bool:
+    """Whether photos lie in a folder itself, of formats that are read or not."""
+    return folder.is_dir() and any(is_image(path.name) or is_other_photo(path.name) for path in folder.iterdir())
 
 
 def check_other_photos(paths: Iterable[Path], folder: Path, images: Sequence[str]) -> None:
@@ -108,4 +114,4 @@ def _write_upright(old: CaptureView, new: CaptureView) -> None:
         return
     with open_image(old.image_path, where=old.name) as image, replacing(new.image_path, durable=False) as temporary:
         shown: Image.Image = ImageOps.exif_transpose(image)
-        shown.save(temporary, quality=95, compress_level=3, exif=shown.getexif())
+        shown.save(temporary, quality=95, exif=shown.getexif())

@@ -22,7 +22,7 @@ from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files, check_images_left
 from s3d_splat.io.readers.names import find_images, in_order, is_image, scene_names
 from s3d_splat.io.readers.options import EVERY, FrameChoice
-from s3d_splat.io.readers.photos import check_other_photos, is_other_photo, tell_sizes, with_upright_images
+from s3d_splat.io.readers.photos import check_other_photos, has_photos, tell_sizes, with_upright_images
 from s3d_splat.io.readers.raw_clusters import cluster_folders, read_clusters
 from s3d_splat.io.readers.raw_rows import MILLIMETRE, check_one_size, image_rows, view_of_row
 from s3d_splat.io.readers.sharpness import choose, file_sharpness
@@ -38,7 +38,7 @@ class RawReader:
     def recognises(self, folder: Path) -> bool:
         """A folder `images/`, or a `capture.json`, or clusters, or photos in the folder itself."""
         described = (folder / "capture.json").is_file() or (folder / "clusters").is_dir()
-        return described or (folder / "images").is_dir() or (folder.is_dir() and _has_photos(folder))
+        return described or (folder / "images").is_dir() or has_photos(folder)
 
     def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Read the images, and what `capture.json` and the clusters say of them; photos that a tag turns are written upright
@@ -65,10 +65,6 @@ class RawReader:
             classes=classes,
             truth=folder / "truth" if (folder / "truth").is_dir() else None,
         )
-
-
-def _has_photos(folder: Path) -> bool:
-    return any(is_image(path.name) or is_other_photo(path.name) for path in folder.iterdir())
 
 
 def _images(folder: Path) -> list[str]:

@@ -49,7 +49,7 @@ class ScanNetPpPhoneReader:
         views, points = posed_views(place)
         check_images_left(folder, [view.name for view in views])
         if (place / "rgb").is_dir():
-            chosen = choose([view for view in views if view.image_path.is_file()], choice, _sharpness, advance)
+            chosen = choose(_extracted(views), choice, lambda view: file_sharpness(view.image_path), advance)
         else:
             chosen = _out_of_video(place, views, work, choice, advance)
         check_images_left(folder, [view.name for view in chosen])
@@ -70,8 +70,11 @@ def _video(place: Path) -> Path | None:
     return next((place / name for name in _VIDEOS if (place / name).is_file()), None)
 
 
-def _sharpness(view: CaptureView) -> float:
-    return file_sharpness(view.image_path)
+def _extracted(views: Sequence[CaptureView]) -> list[CaptureView]:
+    there = [view for view in views if view.image_path.is_file()]
+    if there and len(there) < len(views):
+        _LOG.warning("%d of %d poses are left out: their images are not extracted.", len(views) - len(there), len(views))
+    return there
 
 
 def _out_of_video(

@@ -93,7 +93,10 @@ def _rows(meta: Mapping[str, Any], place: Path) -> dict[str, Mapping[str, Any]]:
     """The rows of train and test images by the name of the image, without those that the data set calls bad."""
     rows: dict[str, Mapping[str, Any]] = {}
     bad = 0
-    for row in [*meta.get("frames", []), *meta.get("test_frames", [])]:
+    lists = [meta.get(key, []) for key in ("frames", "test_frames")]
+    if not all(isinstance(rows_of, list) for rows_of in lists):
+        raise S3DError(f"{place / _TRANSFORMS}: frames is no list", why="it holds the cameras", fix="download it again")
+    for row in [row for rows_of in lists for row in rows_of]:
         written = row.get("file_path") if isinstance(row, dict) else None
         name = inside(Path(), written, f"{place / _TRANSFORMS}: file_path").name
         if row.get("is_bad"):

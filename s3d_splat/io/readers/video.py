@@ -12,6 +12,7 @@ from s3d_splat.io.images import image_size
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.checks import check_files
 from s3d_splat.io.readers.options import EVERY, VIDEO_FPS, FrameChoice
+from s3d_splat.io.readers.photos import has_photos
 from s3d_splat.types import Capture, CaptureCluster, CaptureView
 
 _LOG = logging.getLogger("s3d_splat")
@@ -26,10 +27,10 @@ class VideoReader:
     name = "video"
 
     def recognises(self, folder: Path) -> bool:
-        """A file with the name of a video, or a folder with one and no folder `images`."""
+        """A file with the name of a video, or a folder with one and no photos: phones store moving ones beside them."""
         if folder.is_file():
             return is_video(folder)
-        return bool(_videos(folder)) and not (folder / "images").is_dir()
+        return bool(_videos(folder)) and not (folder / "images").is_dir() and not has_photos(folder)
 
     def read(self, folder: Path, work: Path, advance: Advance | None = None, choice: FrameChoice = EVERY) -> Capture:
         """Decode the video once, and write the images to `work/images`, named by the number of their frame."""

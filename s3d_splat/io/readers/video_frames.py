@@ -143,8 +143,9 @@ def _decoded(container: Any, stream: Any, path: Path) -> Iterator[Any]:
     for frame in container.decode(stream):
         size = size or (frame.width, frame.height)
         if (frame.width, frame.height) != size:
+            found = f"{frame.width}x{frame.height} at {frame.time or 0:.1f} s"
             raise S3DError(
-                f"{path}: images of {size[0]}x{size[1]} are followed by {frame.width}x{frame.height} at {frame.time:.1f} s",
+                f"{path}: images of {size[0]}x{size[1]} are followed by {found}",
                 why="the images of one camera have one size",
                 fix=f"write it anew in one size: ffmpeg -i {path.name} -vf scale={size[0]}:{size[1]} scaled.mp4",
             )

@@ -142,6 +142,29 @@ def test_split_and_bad_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         read(folder)
 
 
+def test_damaged_cameras_of_the_camera(tmp_path: Path) -> None:
+    folder = tmp_path / "c"
+    write_scannetpp_dslr(folder)
+    for meta, message in (
+        ([], "is no object"),
+        ({"frames": 5}, "frames is no list"),
+        ({"frames": [5]}, "file_path"),
+        ({"frames": [{"file_path": "DSC00000.JPG"}]}, "fl_x is missing"),
+        ({"frames": []}, "has no images"),
+    ):
+        write_json(folder / "dslr/nerfstudio/transforms_undistorted.json", meta)
+        with pytest.raises(S3DError, match=message):
+            read(folder)
+
+
+def test_images_that_are_not_extracted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_scannetpp_iphone(tmp_path / "c")
+    (tmp_path / "c/iphone/rgb/frame_000003.jpg").unlink()
+    with caplog.at_level(logging.WARNING, logger="s3d_splat"):
+        assert len(read(tmp_path / "c").names) == FRAMES - 1
+    assert "1 of 6 poses are left out: their images are not extracted" in caplog.text
+
+
 def test_poses_of_the_json_without_a_model(tmp_path: Path) -> None:
     """In the world of the JSON, x and y change places, z points back: what was at x is at y."""
     folder = tmp_path / "c"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from s3d_splat.errors import S3DError
-from s3d_splat.io.images import read_colours
+from s3d_splat.io.images import read_colours, write_image
 from s3d_splat.io.readers.options import FrameChoice
 from s3d_splat.io.readers.registry import read_capture
 from s3d_splat.io.readers.video import equal_parts
@@ -81,6 +81,15 @@ def test_a_folder_with_a_video(tmp_path: Path) -> None:
     write_video(tmp_path / "c/again.mp4", blurred_but((2,), 10))
     with pytest.raises(S3DError, match=r"holds 2 videos: again\.mp4, walk\.MOV"):
         read_capture(tmp_path / "c", tmp_path / "work")
+
+
+def test_photos_with_their_moving_pictures(tmp_path: Path) -> None:
+    """A phone's folder: for every photo a short video of the same name."""
+    for number in range(2):
+        write_video(tmp_path / f"c/IMG_{number}.MOV", [quarters()] * 2)
+        write_image(tmp_path / f"c/IMG_{number}.JPG", quarters())
+    capture = read_capture(tmp_path / "c", tmp_path / "work")
+    assert (capture.format, capture.names) == ("raw", ("IMG_0.JPG", "IMG_1.JPG"))
 
 
 def test_what_an_interrupted_call_wrote_is_kept(tmp_path: Path) -> None:
