@@ -65,15 +65,20 @@ class TestView:
 
 def main(options: Options) -> None:
     """Measure and print."""
-    rows = []
+    rows, plain = [], []
     for run, seed in zip(options.runs, options.seeds, strict=True):
+        plain.append(plain_gradient(run, seed))
         for row in measured_room(run, seed, options):
             rows.append(row)
             print(table([row]).splitlines()[2], file=sys.stderr, flush=True)
     print(table(rows))
     print(summary(rows))
+    print(f"\ngradient of the unedited pictures: {', '.join(f'{value:.2f}' for value in plain)}")
     if options.write is not None:
-        write_text(options.write, json.dumps({"objects": rows, "by_kind": by_kind(rows)}, indent=1) + "\n")
+        write_text(
+            options.write,
+            json.dumps({"objects": rows, "by_kind": by_kind(rows), "gradient_unedited": plain}, indent=1) + "\n",
+        )
 
 
 def measured_room(run_folder: Path, seed: int, options: Options) -> Iterator[dict[str, Any]]:
@@ -95,6 +100,18 @@ def measured_room(run_folder: Path, seed: int, options: Options) -> Iterator[dic
         kind = support_of(stage, thing)
         share = len(result.changed) / max(1, int((scene.instances.child_instance > 0).sum()))
         yield {"room": seed, "object": name, "id": id, "on": kind, **row, "changed": share, "seconds": seconds}
+
+
+def plain_gradient(run_folder: Path, seed: int) -> float:
+    """Gradient energy of the rendered test views over that of the truth, where nothing has been edited."""
+    run, scene, _ = open_editable(run_folder)
+    stage, views = test_views(run, scene, seed)
+    energy = np.zeros(2)
+    for view in views:
+        truth = torch.from_numpy(stage.renderer.render(stage.poses[view.index]).image).float() / 255
+        everywhere = torch.ones(truth.shape[:2], dtype=torch.bool)
+        energy += gradient_energy(view.before, everywhere), gradient_energy(truth, everywhere)
+    return float(energy[0] / energy[1])
 
 
 def stage_options(run: TrainedRun, seed: int) -> SynthOptions:

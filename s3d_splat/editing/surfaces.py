@@ -14,6 +14,7 @@ from s3d_splat.geometry.voxels import voxel_sample
 from s3d_splat.types import Gaussians
 
 _TRIALS = 300
+_FACING = 0.87  # least cosine between the normals of a plane and its points: depth that bends round edges makes no plane
 _JUDGES = 2000  # points that choose between the trials
 _PLANES = 4  # of one object, at most
 _LEAST = 30  # points that make a surface
@@ -131,7 +132,7 @@ def _lies_in(
     thickness: float,
 ) -> Bool[Tensor, "n p"]:
     """Which points lie in which planes, and face along their normals."""
-    return ((points @ normals.T - (origins * normals).sum(1)).abs() < thickness) & ((facing @ normals.T).abs() > 0.7)
+    return ((points @ normals.T - (origins * normals).sum(1)).abs() < thickness) & ((facing @ normals.T).abs() > _FACING)
 
 
 def _fitted(points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, "3"], Float[Tensor, "3"]]:

@@ -19,6 +19,7 @@ from s3d_splat.scaffold.field import AnchorField
 from s3d_splat.types import Camera, Gaussians
 
 _SEEN = 2  # views that must show a texel
+_OPEN = 2  # views that see through a texel where there is no surface
 _SEEN_SHARE = 0.3  # of the views that look there: mixed pixels at an object's edge show what is under it, too
 _HALO = 0.7  # of the thickness: as far round a hole the colours of what is removed bleed into its rim
 _OPAQUE = 0.8  # alpha of a texel that colours can be taken from
@@ -91,7 +92,7 @@ def texels_of(
         through[index] += ~gone & (shown >= 0) & (depth > 2 * thickness)
     shape = (grid.height, grid.width)
     is_seen = ((seen >= _SEEN) & (seen >= _SEEN_SHARE * (seen + hidden))).view(shape)
-    was_hidden = ((hidden >= 1) & (through <= 0.1 * hidden)).view(shape)
+    was_hidden = ((hidden >= 1) & (through < _OPEN)).view(shape)
     hole = grown(was_hidden & ~is_seen & _extent(is_seen), round(_HALO * thickness / size)) & (was_hidden | is_seen)
     return Texels(grid, torch.zeros(*shape, 3).to(grid.corner), is_seen & ~hole, hole)
 
