@@ -52,9 +52,9 @@ def test_views_are_alike_on_the_true_depth_and_brightness_does_not_matter() -> N
     dimmed = replace(other, grey=(0.6 * other.grey + 20).astype(np.float32))
     inner = (slice(8, -8), slice(8, -16))
     for view in (other, dimmed):
-        alike = likeness(seen(2), [view], [true, 0.5 * true])[inner]
-        assert np.median(alike[..., 0]) > 0.95
-        assert np.median(alike[..., 1]) < 0.5
+        alike = likeness(seen(2), [view], [true, 0.5 * true])[:, *inner]
+        assert np.median(alike[0]) > 0.95
+        assert np.median(alike[1]) < 0.5
 
 
 def test_the_better_half_decides() -> None:
@@ -64,31 +64,31 @@ def test_the_better_half_decides() -> None:
     turned = camera_at(1).T_world_camera @ torch.diag(torch.tensor([-1.0, 1.0, -1.0, 1.0], dtype=torch.float64))
     away = replace(noise, camera=replace(camera_at(1), T_world_camera=turned))
     inner = (slice(8, -8), slice(16, -16))
-    clean = likeness(seen(2), [seen(1), seen(3)], [true])[inner]
-    assert np.median(likeness(seen(2), [seen(1), seen(3), noise, noise], [true])[inner]) > 0.95
-    assert np.median(likeness(seen(2), [noise, seen(3), away], [true])[inner]) > 0.95
+    clean = likeness(seen(2), [seen(1), seen(3)], [true])[0][inner]
+    assert np.median(likeness(seen(2), [seen(1), seen(3), noise, noise], [true])[0][inner]) > 0.95
+    assert np.median(likeness(seen(2), [noise, seen(3), away], [true])[0][inner]) > 0.95
     assert np.median(clean) > 0.95
     assert not likeness(seen(2), [away], [true]).any()
 
 
 def test_the_vertex_of_a_parabola() -> None:
-    cost = (np.arange(5) - np.array([[1.3], [3.4], [0.0]])[None]) ** 2
+    cost = (np.arange(5)[:, None, None] - np.array([[1.3, 3.4, 0.0]])) ** 2
     place, value = lowest(cost.astype(np.float32))
     np.testing.assert_allclose(place, [[1.3, 3.4, 0.0]], atol=1e-5)
     np.testing.assert_allclose(value, [[0.09, 0.16, 0.0]], atol=1e-5)
 
 
 def test_pixels_that_tell_nothing_follow_their_surroundings() -> None:
-    cost = np.full((5, 5, 4), 1.0, np.float32)
-    cost[0, :, 2] = cost[-1, :, 2] = 0.0
+    cost = np.full((4, 5, 5), 1.0, np.float32)
+    cost[2, 0] = cost[2, -1] = 0.0
     place, _ = lowest(aggregated(cost, np.zeros((5, 5), np.float32), 0.1, 1.0))
     np.testing.assert_allclose(place, 2.0, atol=0.5)
 
 
 def test_jumps_cost_less_where_the_image_changes() -> None:
     """The cost on the left of an edge is for one hypothesis, a weaker one on the right for another."""
-    cost = np.full((3, 8, 6), 1.0, np.float32)
-    cost[:, :4, 0], cost[:, 4:, 5] = 0.0, 0.75
+    cost = np.full((6, 3, 8), 1.0, np.float32)
+    cost[0, :, :4], cost[5, :, 4:] = 0.0, 0.75
     edge = np.zeros((3, 8), np.float32)
     edge[:, 4:] = 200.0
     even, _ = lowest(aggregated(cost, np.zeros_like(edge), 0.1, 5.0))
@@ -98,8 +98,8 @@ def test_jumps_cost_less_where_the_image_changes() -> None:
 
 
 def test_the_sum_over_one_row_by_hand() -> None:
-    """A row of two pixels: two paths along it carry the other pixel's cost over, the other six only the pixel's own."""
-    cost = np.array([[[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]]], np.float32)
+    """Two pixels in a row: one of eight paths carries the other pixel's cost over, the rest begin at the pixel."""
+    cost = np.array([[0.0, 1.0, 1.0], [1.0, 1.0, 0.0]], np.float32).T[:, None]  # hypotheses, one row, two pixels
     total = aggregated(cost, np.zeros((1, 2), np.float32), 0.25, 0.75)
-    left = 8 * cost[0, 0] + np.minimum.reduce([cost[0, 1], [0.75] * 3, [1.25, 0.25, 1.25]])
-    np.testing.assert_allclose(total[0, 0], left)
+    carried = [0.75, 0.25, 0.0]  # from the right: 1, 1, 0, of which a jump or a step to the last is cheaper
+    np.testing.assert_allclose(total[:, 0, 0], 8 * cost[:, 0, 0] + carried)

@@ -73,5 +73,5 @@ def _refined(view: SeenView, others: Sequence[SeenView], inverse: np.ndarray, re
     surface = cv2.medianBlur(inverse, 3)
     alike = likeness(view, others, [np.maximum(surface + offset, np.float32(1e-9)) for offset in offsets])
     place, _ = lowest(aggregated(1 - alike, view.grey, _REFINED_STEP, _REFINED_JUMP))
-    nearest = np.rint(place).astype(np.int64)[..., None]
-    return surface - reach + place * (2 * reach / (_HYPOTHESES - 1)), np.take_along_axis(alike, nearest, 2)[..., 0]
+    nearest = np.rint(place).astype(np.int64)[None]
+    return surface - reach + place * (2 * reach / (_HYPOTHESES - 1)), np.take_along_axis(alike, nearest, axis=0)[0]

@@ -47,7 +47,7 @@ class SeenView:
         return SeenView(camera, cv2.resize(self.grey, to, interpolation=cv2.INTER_AREA), mask)
 
 
-def likeness(view: SeenView, others: Sequence[SeenView], hypotheses: Sequence[float | Map]) -> Float32[np.ndarray, "h w d"]:
+def likeness(view: SeenView, others: Sequence[SeenView], hypotheses: Sequence[float | Map]) -> Float32[np.ndarray, "d h w"]:
     """Zero-mean normalised cross-correlation of the squares of a view with those of its neighbours.
 
     It is the mean over the better half of the neighbours that see the place, for something may stand before it in the
@@ -61,9 +61,9 @@ def likeness(view: SeenView, others: Sequence[SeenView], hypotheses: Sequence[fl
     """
     squares = _Squares.of(view.grey)
     warps = [_Warp.between(view.camera, other) for other in others]
-    result = np.empty((*view.grey.shape, len(hypotheses)), np.float32)
+    result = np.empty((len(hypotheses), *view.grey.shape), np.float32)
     for number, inverse in enumerate(hypotheses):
-        result[..., number] = _mean_of_better_half([squares.correlation(*warp.moved(inverse)) for warp in warps])
+        result[number] = _mean_of_better_half([squares.correlation(*warp.moved(inverse)) for warp in warps])
     return result
 
 
@@ -145,12 +145,10 @@ class _Squares:
     def correlation(self, moved: Grey, mean: Grey) -> Map:
         """Of every square with the one of a moved image; `_UNSEEN` where that is not known as a whole."""
         unseen = mean < -1.0
-        moved = np.where(unseen, np.float32(0), moved)
         floor = np.float32(_FLAT**2)
         covariance = _mean(self.grey * moved) - self.mean * mean
         found = covariance / np.sqrt((self.variance + floor) * (_variance(moved, mean) + floor))
-        found[unseen] = _UNSEEN
-        return np.asarray(found)
+        return np.where(unseen, _UNSEEN, found)
 
 
 def _mean(values: Grey) -> Grey:

@@ -19,7 +19,7 @@ from s3d_splat.priors.geometry.options import ColmapOptions
 from s3d_splat.types import Frame, PosedCluster
 
 _LOG = logging.getLogger("s3d_splat")
-_FEWEST = 10  # points that an image sees, on average: fewer may be chance
+_FEWEST = 30  # points that an image sees, on average: poses in wrong axes have about 20, by chance
 
 
 def can_triangulate() -> bool:
@@ -63,7 +63,8 @@ def triangulated(
             f"the {total} images from {frames[0].file_path} have {len(model.points)} points in common under their poses",
             why="features that look the same must lie on rays that meet; with poses in wrong axes, or of images without"
             " texture, they do not",
-            fix="check the axes of the poses, or let them be found with the points: --geometry colmap",
+            fix="check the axes of the poses, or let them be found with the points (--geometry colmap); a capture that"
+            " has points of its own goes without depth with --dense.no-enabled",
         )
     _LOG.info("points: %d, seen %d times by %d images", len(model.points), len(model.view), total)
     return with_points(cluster, model, load)
