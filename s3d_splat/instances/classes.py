@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from scipy.sparse import csr_matrix
 
-from s3d_splat.instances.consensus import cluster_columns
+from s3d_splat.instances.consensus import cluster_columns, strongest_columns
 from s3d_splat.instances.evidence import MaskEvidence
 from s3d_splat.instances.relift.choices import mask_choices, most_frequent
 from s3d_splat.types import InstanceSet
@@ -49,7 +49,7 @@ def _class_votes(overlap: csr_matrix, class_id: Int[np.ndarray, " m"]) -> Int[np
     """Class with the largest weight in each column (ties: lowest class), 0 where no mask of it has a class."""
     voting = np.where(class_id > 0, class_id, -1)
     votes = csr_matrix(overlap.T @ cluster_columns(voting, int(class_id.max(initial=0)) + 1))
-    return np.asarray(votes.argmax(axis=1)).ravel()
+    return strongest_columns(votes)
 
 
 def _object_ids(

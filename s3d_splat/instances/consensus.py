@@ -33,6 +33,24 @@ class Overlap:
     view: Int[np.ndarray, " m"]
 
 
+def strongest_columns(matrix: csr_matrix) -> Int[np.ndarray, " n"]:
+    """Column of the largest entry in each row of a matrix without negative ones (ties: the lowest), 0 where all are 0.
+
+    As `matrix.argmax(axis=1)`, which takes one row at a time.
+    """
+    entries = csr_matrix(matrix)
+    counts = np.diff(entries.indptr)
+    used = counts > 0
+    starts = entries.indptr[:-1][used]
+    result = np.zeros(len(counts), dtype=np.int64)
+    if len(starts):
+        largest = np.maximum.reduceat(entries.data, starts)
+        is_largest = entries.data == np.repeat(largest, counts[used])
+        lowest = np.minimum.reduceat(np.where(is_largest, entries.indices, entries.shape[1]), starts)
+        result[used] = np.where(largest > 0, lowest, 0)
+    return result
+
+
 def cluster_columns(labels: Labels, count: int) -> csr_matrix:
     """[n, count] one-hot matrix of labels 0..count-1; a negative label has an empty row."""
     rows = np.flatnonzero(labels >= 0)

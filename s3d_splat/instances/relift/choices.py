@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int
 from scipy.sparse import csr_matrix
 
-from s3d_splat.instances.consensus import Labels, cluster_columns, self_agreement
+from s3d_splat.instances.consensus import Labels, cluster_columns, self_agreement, strongest_columns
 from s3d_splat.instances.evidence import MaskEvidence, clusters_under_masks
 
 Choice = Int[np.ndarray, " m"]
@@ -23,7 +23,7 @@ def mask_choices(evidence: MaskEvidence, labels: Labels, stuff: Int[np.ndarray, 
     overlap = csr_matrix(evidence.weights @ cluster_columns(np.where(labels > len(stuff), labels, -1), count))
     total = np.asarray(evidence.weights.sum(axis=1)).ravel()
     share = np.divide(overlap.max(axis=1).toarray().ravel(), total, out=np.zeros(len(total)), where=total > 0)
-    choice = np.where(share >= min_share, np.asarray(overlap.argmax(axis=1)).ravel(), 0)
+    choice = np.where(share >= min_share, strongest_columns(overlap), 0)
     return np.where(evidence.stuff, np.searchsorted(stuff, evidence.class_id) + 1, choice)
 
 
@@ -39,7 +39,7 @@ def voted_labels(evidence: MaskEvidence, choice: Choice, labels: Labels, fixed: 
         useful = np.where(stands[choice], choice, -1)
         votes = csr_matrix(evidence.weights.T @ cluster_columns(useful, count))
         voted = np.diff(votes.indptr) > 0
-        result = np.where(voted, np.asarray(votes.argmax(axis=1)).ravel(), np.where(stands[labels], labels, 0))
+        result = np.where(voted, strongest_columns(votes), np.where(stands[labels], labels, 0))
         sizes = np.bincount(result, minlength=count)
         stands &= (sizes >= min_size) | ((np.arange(count) <= fixed) & (sizes > 0))
     return np.where(stands[result], result, 0)
@@ -72,4 +72,4 @@ def most_frequent(group: Int[np.ndarray, " m"], labels: Int[np.ndarray, " m"], g
     """The label that occurs most often in each group (ties: the lowest), 0 in an empty one."""
     count = int(labels.max(initial=0)) + 1
     votes = csr_matrix((np.ones(len(group)), (group, labels)), shape=(groups, count))
-    return np.asarray(votes.argmax(axis=1)).ravel()
+    return strongest_columns(votes)
