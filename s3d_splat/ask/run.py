@@ -81,7 +81,7 @@ def open_searchable(
         S3DError: no trained run, no objects, or vectors of another encoder.
     """
     run = open_trained(run_folder)
-    instances = instances_of(run_folder, run.field.anchor_count)
+    instances = instances_of(run_folder, run.field.anchor_count, run.field.options.children)
     frames = [frame for frame in run.scene.frames if frame.split == "train"]
     gaussians = _seen_from_all_sides(run, frames)
     names = {entry.id: entry.name for entry in run.scene.classes}

@@ -54,9 +54,10 @@ def with_one_colour(gaussians: Gaussians, colours: Float[Tensor, "n 3"]) -> Bake
     )
 
 
-def drawn(opacities: Float[Tensor, " n"]) -> Bool[Tensor, " n"]:
-    """Which Gaussians a rasterizer ever draws: the others are too faint everywhere, or were removed."""
-    return opacities >= ALPHA_MIN
+def drawn(gaussians: Gaussians | BakedGaussians) -> Bool[Tensor, " n"]:
+    """Which Gaussians a rasterizer ever draws: the others are too faint everywhere (or were removed), or not finite."""
+    shape = torch.cat((gaussians.means, gaussians.log_scales, gaussians.quaternions), dim=1)
+    return (gaussians.opacities >= ALPHA_MIN) & torch.isfinite(shape).all(dim=1)
 
 
 @torch.no_grad()

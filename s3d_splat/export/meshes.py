@@ -45,7 +45,7 @@ def meshes_of(trained: TrainedScene, options: ExportOptions, advance: Advance) -
     """
     cameras = train_cameras(trained, options.views)
     gaussians = trained.decode(cameras[0])
-    names = named_objects(trained, gaussians.means, drawn(gaussians.opacities), options.ids)
+    names = named_objects(trained, gaussians.means, drawn(gaussians), options.ids)
     voxel = options.voxel or _PIXELS * _pixel(trained, cameras)
     surface = extract(_fused(trained, cameras, voxel, options.voxel is None, advance)).without_specks()
     if not len(surface.triangles):

@@ -53,7 +53,7 @@ def splats_of(trained: TrainedScene, options: ExportOptions, advance: Advance) -
     if not with_photo:
         colours = instance_colours(owners(trained)).to(whole.means) / 255
         whole = with_one_colour(whole.seen_from(cameras[0]), colours)
-    shown = drawn(whole.opacities)
+    shown = drawn(whole)
     objects = named_objects(trained, whole.means, shown, options.ids)
     kept = shown & _belongs(owners(trained), options.ids)
     if not bool(kept.any()):

@@ -96,10 +96,13 @@ def finite_columns(vertices: np.ndarray, names: tuple[str, ...], path: Path, *, 
     """The properties `names` of all vertices as float64, None where the file lacks one of them.
 
     Raises:
-        S3DError: a value is not finite; says `why` that is no good.
+        S3DError: a value is not finite, or a list; says `why` that is no good.
     """
     if any(name not in (vertices.dtype.names or ()) for name in names):
         return None
+    lists = [name for name in names if vertices[name].dtype.kind not in "fiu"]
+    if lists:
+        raise S3DError(f"{path}: {lists[0]} is a list", why=why, fix="write one number a point")
     values = np.stack([vertices[name].astype(np.float64) for name in names], axis=-1)
     broken = ~np.isfinite(values).all(axis=1)
     if broken.any():
@@ -131,10 +134,12 @@ def _check_size(path: Path) -> None:
         file.seek(offset)
         lines = sum(not line.isspace() for line in file) if "format ascii" in text else None
     rows, row_bytes, fixed = 0, 0, True
-    for element in re.split(r"^element\s+", text, flags=re.MULTILINE)[1:]:
-        name_and_count, *properties = element.strip().splitlines()
-        count = int(name_and_count.split()[1])
-        kinds = [line.split()[1] for line in properties if line.startswith("property")]
+    for element in re.split(r"^element\b", text, flags=re.MULTILINE)[1:]:
+        name_and_count, *properties = element.splitlines()
+        count = int(_word(name_and_count, 1, "element"))
+        if count < 0:
+            raise ValueError(f"its header promises {count} rows")
+        kinds = [_word(line, 1) for line in properties if line.startswith("property")]
         fixed = fixed and "list" not in kinds  # a list has no fixed size; it takes at least one byte
         rows += count
         row_bytes += count * sum(_SIZES.get(kind, 1) for kind in kinds)
@@ -143,6 +148,13 @@ def _check_size(path: Path) -> None:
     body = path.stat().st_size - offset
     if lines is None and (body < row_bytes or (fixed and body != row_bytes)):
         raise ValueError(f"its header promises {row_bytes} bytes of data, but {body} follow")
+
+
+def _word(line: str, number: int, first: str = "") -> str:
+    words = line.split()
+    if len(words) <= number:
+        raise ValueError(f"its header has the line {' '.join([first, *words]).strip()!r}")
+    return words[number]
 
 
 def _column_tensor(vertices: np.ndarray, names: tuple[str, ...], path: Path) -> Float[Tensor, "n k"] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -29,6 +31,17 @@ _ARRAYS: dict[str, tuple[str, tuple[str | int, ...]]] = {
     "aabb": ("f", ("instances", 2, 3)),
 }
 MAX_COUNT = 65535
+# What zipfile, zlib and NumPy say of files that are damaged, encrypted or not what their names say.
+_BROKEN = (OSError, ValueError, KeyError, EOFError, MemoryError, RuntimeError, BadZipFile, zlib.error)
+_FAR = 1e9  # metres
+_RANGES = {
+    "class_id": (0, MAX_COUNT),
+    "is_thing": (0, 1),
+    "score": (0, 1.001),
+    "size": (0, 2**31 - 1),
+    "aabb": (-_FAR, _FAR),
+}
+_MOST_BYTES = 1 << 33  # of one array: more is a lie, or would not fit into memory
 
 
 def write_instances(path: Path, instances: InstanceSet) -> None:
@@ -54,8 +67,11 @@ def read_instances(path: Path) -> InstanceSet:
             raise _damaged(path, f"{name} is {array.dtype} of shape {array.shape}")
         sizes |= {size: have for size, have in zip(shape, array.shape, strict=True) if isinstance(size, str)}
     known = set(arrays["instance_id"].tolist())
-    if len(known) != len(arrays["instance_id"]) or min(known, default=1) < 1:
-        raise _damaged(path, "instance_id repeats an id or holds one below 1")
+    if len(known) != len(arrays["instance_id"]) or min(known, default=1) < 1 or max(known, default=1) > MAX_COUNT:
+        raise _damaged(path, f"instance_id repeats an id or holds one outside 1..{MAX_COUNT}")
+    for name, (low, high) in _RANGES.items():
+        if not ((arrays[name] >= low) & (arrays[name] <= high)).all():  # not a number is in no range
+            raise _damaged(path, f"{name} holds something outside {low}..{high}")
     for name in ("anchor_instance", "child_instance"):
         strange = set(np.unique(arrays[name]).tolist()) - known - {0}
         if strange:
@@ -70,12 +86,32 @@ def read_npz(path: Path, names: tuple[str, ...], *, why: str, fix: str) -> dict[
         S3DError: missing (with `why` and `fix`), damaged, an array is missing or holds Python objects.
     """
     try:
+        _check_sizes(path, names)
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in names}
     except FileNotFoundError:
         raise S3DError(f"{path} does not exist", why=why, fix=fix) from None
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except _BROKEN as error:
         raise S3DError(f"{path} cannot be read ({error})", why=why, fix=fix) from error
+
+
+def _check_sizes(path: Path, names: tuple[str, ...]) -> None:
+    """Compare what the heads of the arrays promise with what the archive holds, before anything of that size is allocated.
+
+    Raises:
+        ValueError: they differ, or an array is larger than memory should be asked for.
+        Exception: whatever `zipfile` says of a file that is no archive or is damaged.
+    """
+    with ZipFile(path) as archive:
+        for name in names:
+            entry = archive.getinfo(f"{name}.npy")
+            with archive.open(entry) as member:
+                version = np.lib.format.read_magic(member)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(member)
+                promised = math.prod(shape) * dtype.itemsize
+                if dtype.hasobject or promised != entry.file_size - member.tell() or promised > _MOST_BYTES:
+                    raise ValueError(f"{name} of shape {shape} is not what the file holds")
 
 
 def write_metrics(path: Path, metrics: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from s3d_splat.io.transforms import read_transforms
 from s3d_splat.types import Split
 
 FORMAT_VERSION = 1
+_KINDS = {"scene": str, "scene_hash": str, "versions": dict, "command": list, "rasterizer": str, "device": str}
 RenderKind = Literal["colour", "depth", "instances", "semantics", "panoptic"]
 
 
@@ -143,6 +144,13 @@ def open_run(root: Path) -> RunFolder:
         )
     if not isinstance(value["configuration"], dict):
         raise S3DError(f"{path} has no configuration", why="nothing else says how to rebuild the model", fix="train again")
+    for key, kind in _KINDS.items():
+        if not isinstance(value[key], kind):
+            raise S3DError(
+                f"{path}: {key} is {str(value[key])[:80]!r}",
+                why=f"it is written as {'text' if kind is str else 'a table' if kind is dict else 'a list of words'}",
+                fix="correct the file, or train again",
+            )
     return RunFolder(root, RunInfo(**{key: value[key] for key in keys}))
 
 
@@ -153,7 +161,11 @@ def scene_of(run: RunFolder) -> Path:
         S3DError: it is gone, or it has changed since.
     """
     scene = Path(run.info.scene)
-    if not (scene / "transforms.json").is_file():
+    try:
+        is_there = (scene / "transforms.json").is_file()
+    except (OSError, ValueError):  # no name that a file could have
+        is_there = False
+    if not is_there:
         raise S3DError(
             f"{scene}, the scene of {run.root}, is not there",
             why="cameras, classes and truth are read from it",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from s3d_splat.geometry.neighbours import nearest_neighbours
 from s3d_splat.geometry.rotations import rotation_matrices
+from s3d_splat.raster.base import LOG_SCALE_MAX
 from s3d_splat.types import Gaussians
 
 SIGMAS = 3.0  # an ellipsoid of so many standard deviations holds a point
@@ -34,7 +35,8 @@ def label_points(
     """Give each point (metres) the instance of the splats around it.
 
     A point takes the instance with the largest sum of opacity times Gaussian weight exp(-d^2 / 2) over the Gaussians whose
-    3-sigma ellipsoid holds it (d <= 3, the Mahalanobis distance); Gaussians without an instance (0) have no say. A point
+    3-sigma ellipsoid holds it (d <= 3, the Mahalanobis distance); Gaussians without an instance (0), or that no rasterizer
+    draws (22 km large, or not finite), have no say. A point
     that none of them holds takes the instance of the nearest anchor within `reach`, else 0. Equal sums: the lowest id.
 
     Args:
@@ -48,7 +50,7 @@ def label_points(
     points = points.to(gaussians.means)
     best = points.new_zeros(len(points))
     labels = torch.zeros(len(points), dtype=child_instance.dtype, device=points.device)
-    useful = (child_instance > 0) & (gaussians.opacities > 0)
+    useful = (child_instance > 0) & (gaussians.opacities > 0) & (gaussians.log_scales < LOG_SCALE_MAX).all(dim=1)
     ids = child_instance[useful].unique()
     if len(points) and len(ids):
         cells = _Cells(points)

@@ -29,7 +29,7 @@ def open_editable(run_folder: Path) -> tuple[TrainedRun, EditableScene, Surround
         S3DError: no run, no checkpoint, no objects, or files that do not fit together.
     """
     run = open_trained(run_folder)
-    instances = instances_of(run_folder, run.field.anchor_count)
+    instances = instances_of(run_folder, run.field.anchor_count, run.field.options.children)
     cameras = tuple(frame.camera for frame in run.scene.frames if frame.split == "train")
     return run, EditableScene(run.field, instances), Surroundings(cameras, run.rasterizer)
 

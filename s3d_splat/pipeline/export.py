@@ -41,7 +41,7 @@ def open_exportable(run_folder: Path) -> TrainedScene:
     run = open_trained(run_folder)
     return TrainedScene(
         run.scene,
-        instances_of(run_folder, run.field.anchor_count),
+        instances_of(run_folder, run.field.anchor_count, run.field.options.children),
         run.field.positions,
         lambda camera: decode(run.field, camera),
         run.rasterizer,

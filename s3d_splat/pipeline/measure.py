@@ -21,7 +21,7 @@ def evaluate(run_folder: Path) -> dict[str, Any]:
     run = open_trained(run_folder)
     if (run_folder / EDITS).exists():
         log.warning("%s was edited: its figures compare it with the scene before the edits", run_folder)
-    instances = instances_of(run.folder.root, run.field.anchor_count)
+    instances = instances_of(run.folder.root, run.field.anchor_count, run.field.options.children)
     fps = write_views(run, instances, cameras_of(run.scene, "test", 0), "test")
     gaussians = decode(run.field, run.scene.frames[0].camera)
     metrics = evaluate_run(

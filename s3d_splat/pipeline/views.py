@@ -26,7 +26,7 @@ def render(run_folder: Path, views: RenderSet, path_frames: int = 60) -> Path:
     if views == "orbit" and path_frames < 1:
         raise S3DError(f"{path_frames} cameras make no path", why="a path needs one at least", fix="give --frames 1 or more")
     run = open_trained(run_folder)
-    instances = instances_of(run.folder.root, run.field.anchor_count)
+    instances = instances_of(run.folder.root, run.field.anchor_count, run.field.options.children)
     cameras = cameras_of(run.scene, views, path_frames)
     write_views(run, instances, cameras, views)
     return run.folder.root / "renders" / views

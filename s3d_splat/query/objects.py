@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 
 from s3d_splat.query.values import ObjectTable
+from s3d_splat.raster.base import LOG_SCALE_MAX
 from s3d_splat.types import Camera, Gaussians, InstanceSet
 
 _POINTS = 256  # of an object
@@ -111,6 +112,6 @@ def most_frequent_colour(colours: Float[np.ndarray, "n 3"], weights: Float[np.nd
 
 def _surface(gaussians: Gaussians) -> Float[np.ndarray, " n"]:
     """Opacity times the area of each Gaussian's largest cross-section, but for a constant."""
-    log_scales = gaussians.log_scales.detach().double().cpu()
+    log_scales = gaussians.log_scales.detach().double().cpu().clamp(-LOG_SCALE_MAX, LOG_SCALE_MAX)  # a finite area
     area = (log_scales.sum(dim=1) - log_scales.min(dim=1).values).exp()
     return (gaussians.opacities.detach().double().cpu() * area).numpy()

@@ -157,7 +157,7 @@ class Document:
     def _instances(self) -> InstanceSet | None:
         """The objects of the run; None where there are none yet, or only those of another step of the training."""
         try:
-            return instances_of(self.root, self.run.field.anchor_count)
+            return instances_of(self.root, self.run.field.anchor_count, self.run.field.options.children)
         except S3DError as error:
             log.info("no objects to show yet: %s", error.what)
             return None

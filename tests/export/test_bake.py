@@ -96,8 +96,14 @@ def test_one_colour_is_the_same_from_everywhere():
         assert torch.allclose(with_one_colour(gaussians, colours).seen_from(camera).colours, colours, atol=1e-6)
 
 
-def test_what_is_fainter_than_one_step_of_colour_is_never_drawn():
-    assert drawn(torch.tensor([0.0, 0.0039, 0.0040, 1.0])).tolist() == [False, False, True, True]  # 1/255 = 0.00392
+def test_what_is_fainter_than_one_step_of_colour_or_not_finite_is_never_drawn():
+    gaussians = scene_of_colours(torch.zeros(3, 1, 3)).decode(cameras(1)[0])
+    opacities = torch.tensor([0.0039, 0.0040, 1.0])  # 1/255 = 0.00392
+    assert drawn(replace(gaussians, opacities=opacities)).tolist() == [False, True, True]
+    for column in ("means", "log_scales", "quaternions"):
+        broken = getattr(gaussians, column).clone()
+        broken[2, 0] = -torch.inf
+        assert drawn(replace(gaussians, **{column: broken})).tolist() == [True, True, False]
 
 
 def test_a_scene_of_nothing_is_baked_to_nothing():

@@ -66,6 +66,24 @@ def test_a_header_that_lies(tmp_path: Path, count: str, text: bool) -> None:
         read_proxy(tmp_path / "a.ply")
 
 
+@pytest.mark.parametrize("line", ["element", "element vertex", "property", "property float", "property list", "format"])
+def test_a_header_with_a_broken_line(tmp_path: Path, line: str) -> None:
+    write_proxy(tmp_path / "a.ply", random_proxy(True))
+    content = (tmp_path / "a.ply").read_bytes()
+    (tmp_path / "a.ply").write_bytes(content.replace(b"end_header", line.encode() + b"\nend_header", 1))
+    with pytest.raises(S3DError, match=r"a.ply cannot be read as a point cloud"):
+        read_proxy(tmp_path / "a.ply")
+
+
+@pytest.mark.parametrize(("count", "why"), [(2_000_000_000, "cannot be read"), (-1, "cannot be read"), (5, "x is a list")])
+def test_positions_that_are_lists(tmp_path: Path, count: int, why: str) -> None:
+    others = "".join(f"property float {name}\n" for name in ("y", "z", "red", "green", "blue"))
+    header = f"ply\nformat binary_little_endian 1.0\nelement vertex 1\nproperty list int double x\n{others}end_header\n"
+    (tmp_path / "a.ply").write_bytes(header.encode() + count.to_bytes(4, "little", signed=True) + bytes(60))
+    with pytest.raises(S3DError, match=why):
+        read_proxy(tmp_path / "a.ply")
+
+
 def test_points_need_colours(tmp_path: Path) -> None:
     vertices = np.zeros(2, dtype=[("x", "f4"), ("y", "f4"), ("z", "f4")])
     PlyData([PlyElement.describe(vertices, "vertex")]).write(tmp_path / "a.ply")
