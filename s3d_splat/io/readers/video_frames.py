@@ -86,7 +86,7 @@ def write_sharpest(
             if best is not None and parts[number] not in (-1, parts[best[1]]):
                 written.add(writer.write(best[1], best[2]))
                 best = None
-            if parts[number] >= 0 and parts[number] not in done:
+            if parts[number] >= 0 and parts[number] not in done and not frame.is_corrupt:
                 sharp = _frame_sharpness(frame)
                 if best is None or sharp > best[0]:
                     best = sharp, number, frame
@@ -139,17 +139,23 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 def _decoded(container: Any, stream: Any, path: Path) -> Iterator[Any]:
     """The frames in the order in which they are shown, all of one size."""
-    size = None
-    for frame in container.decode(stream):
-        size = size or (frame.width, frame.height)
-        if (frame.width, frame.height) != size:
-            found = f"{frame.width}x{frame.height} at {frame.time or 0:.1f} s"
-            raise S3DError(
-                f"{path}: images of {size[0]}x{size[1]} are followed by {found}",
-                why="the images of one camera have one size",
-                fix=f"write it anew in one size: ffmpeg -i {path.name} -vf scale={size[0]}:{size[1]} scaled.mp4",
-            )
-        yield frame
+    size, shown = None, 0.0
+    try:
+        for frame in container.decode(stream):
+            size, shown = size or (frame.width, frame.height), frame.time or shown
+            if (frame.width, frame.height) != size:
+                raise S3DError(
+                    f"{path}: images of {size[0]}x{size[1]} are followed by {frame.width}x{frame.height} at {shown:.1f} s",
+                    why="the images of one camera have one size",
+                    fix=f"write it anew in one size: ffmpeg -i {path.name} -vf scale={size[0]}:{size[1]} scaled.mp4",
+                )
+            yield frame
+    except av.error.InvalidDataError as error:
+        raise S3DError(
+            f"{path} is damaged after {shown:.1f} s",
+            why=error.strerror or str(error),
+            fix=f"copy it again, or write anew what can be read: ffmpeg -i {path.name} -crf 16 whole.mp4",
+        ) from error
 
 
 def _announced(container: Any, stream: Any) -> float | None:

@@ -218,13 +218,15 @@ def sens_header(frames: int, **changed: object) -> bytes:
     fields: dict[str, object] = {
         "version": 4, "name": b"StructureSensor (calibrated)", "name_length": None, "colour": 2, "depth": 1,
         "size": (WIDTH, HEIGHT), "depth_size": DEPTH_SIZE, "shift": 1000.0, "frames": frames,
+        "colour_matrix": centred_at_whole_numbers(WIDTH, HEIGHT), "depth_matrix": centred_at_whole_numbers(*DEPTH_SIZE),
     }  # fmt: skip
     fields |= changed
     name = fields["name"]
     assert isinstance(name, bytes)
     length = len(name) if fields["name_length"] is None else fields["name_length"]
     head = struct.pack("<IQ", fields["version"], length) + name
-    for matrix in (centred_at_whole_numbers(WIDTH, HEIGHT), np.eye(4), centred_at_whole_numbers(*DEPTH_SIZE), np.eye(4)):
+    for matrix in (fields["colour_matrix"], np.eye(4), fields["depth_matrix"], np.eye(4)):
+        assert isinstance(matrix, np.ndarray)
         head += matrix.astype("<f4").tobytes()
     sizes = (*fields["size"], *fields["depth_size"])  # type: ignore[misc]
     return head + struct.pack("<ii4IfQ", fields["colour"], fields["depth"], *sizes, fields["shift"], fields["frames"])

@@ -69,10 +69,9 @@ def test_sens_of_raw_pixels(tmp_path: Path) -> None:
     colour = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
     depth = np.array([[500, 1000, 0], [2000, 2500, 3000]], dtype="<u2")
     frame = sens_frame(np.eye(4), colour.tobytes(), depth.tobytes())
-    header = sens_header(2, colour=0, depth=0, size=(3, 2), depth_size=(3, 2), shift=500.0)
-    wide = np.array([[28.0, 0, 1, 0], [0, 28, 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype="<f4").tobytes()
-    start = 12 + len(b"StructureSensor (calibrated)")
-    header = header[:start] + wide + np.eye(4, dtype="<f4").tobytes() + wide + header[start + 192 :]
+    matrix = np.array([[28.0, 0, 1, 0], [0, 28, 0.5, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    cameras = {"size": (3, 2), "depth_size": (3, 2), "colour_matrix": matrix, "depth_matrix": matrix}
+    header = sens_header(2, colour=0, depth=0, shift=500.0, **cameras)
     path = write_file(tmp_path / "small.sens", header + 2 * frame)
     view = views_of(read(path))[1]
     assert view.name == "000001.png"

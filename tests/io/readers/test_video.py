@@ -167,6 +167,16 @@ def test_a_video_cut_off_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert "s of 6.0 s: it was cut off" in caplog.text
 
 
+def test_a_video_that_is_damaged_in_its_middle(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), dtype=np.uint8)
+    content = bytearray(write_video(tmp_path / "walk.mp4", list(noise)).read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 4000] = bytes(range(1, 251)) * 16
+    (tmp_path / "walk.mp4").write_bytes(content)
+    with pytest.raises(S3DError, match=r"walk\.mp4 is damaged after \d\.\d s(.|\n)*ffmpeg -i walk\.mp4"):
+        read(tmp_path / "walk.mp4")
+
+
 def test_sound_alone(tmp_path: Path) -> None:
     import av
 
