@@ -20,6 +20,7 @@ from s3d_splat.types import Gaussians
 
 _TEXELS = 24  # along the shorter side of an object, about
 _LEAST_SIDE = 0.5  # of an object's middle side: what is seen of a surface that it stands or hangs on is longer
+_MARGIN = 50  # thicknesses round an object within which a surface is looked at, at least
 _BLEED = 0.7  # of the thickness: colours of a surface that are nearer to something else are not copied
 _LIFT = 0.25  # of the thickness by which what is filled lies before the surface, so that smears lie behind it
 
@@ -36,7 +37,7 @@ def fillings(
 ) -> list[SceneRows]:
     """Anchors that close the holes of surfaces, those in front first; `rows` and `gaussians` are of the same field."""
     size = _texel(box, thickness)
-    margin = max(1.5, 1.5 * float((box[1] - box[0]).max()))
+    margin = max(_MARGIN * thickness, 1.5 * float((box[1] - box[0]).max()))
     looked = [(surface, texels_of(surface, gaussians, box, size, margin, thickness, sights)) for surface in surfaces]
     least = _LEAST_SIDE * float((box[1] - box[0]).sort().values[1])
     present = [(surface, texels) for surface, texels in looked if texels is not None and _longest(texels) >= least]

@@ -15,10 +15,12 @@ from s3d_splat.editing.rows import SceneRows, appended, decoded, owned, rows_of,
 from s3d_splat.editing.sight import look
 from s3d_splat.editing.surfaces import seen_points, surfaces_near, wider_box_margin
 from s3d_splat.editing.values import EditableScene, EditResult, Surroundings
+from s3d_splat.instances.over_segmentation import usual_spacing
 from s3d_splat.types import Gaussians
 
 _THICKNESS = 0.03  # metres from a plane within which its Gaussians lie
 _REACH = 0.15  # metres within which a surface touches an object
+_SPARSE = 0.1  # metres between anchors; where they are sparser, as in a scene in another unit, all lengths grow with them
 
 
 def remove(scene: EditableScene, step: Remove, around: Surroundings) -> EditResult:
@@ -30,9 +32,11 @@ def remove(scene: EditableScene, step: Remove, around: Surroundings) -> EditResu
     sights = look(scene, step.ids, box, around)
     filled = 0
     if sights and step.fill:
-        seen = seen_points(sights, box, wider_box_margin(_REACH), _THICKNESS / 2)
-        surfaces = surfaces_near(seen, gaussians, rows.child_instance.reshape(-1), box, _THICKNESS, _REACH)
-        more = fillings(left, scene.field, gaussians, surfaces, box, sights, _THICKNESS, around)
+        unit = max(1.0, usual_spacing(scene.field.positions.cpu()) / _SPARSE)
+        thickness, reach = unit * _THICKNESS, unit * _REACH
+        seen = seen_points(sights, box, wider_box_margin(reach), thickness / 2)
+        surfaces = surfaces_near(seen, gaussians, rows.child_instance.reshape(-1), box, thickness, reach)
+        more = fillings(left, scene.field, gaussians, surfaces, box, sights, thickness, around)
         filled = sum(int(part.alive.sum()) for part in more)
         left = reduce(appended, more, left)
     if sights:
@@ -40,7 +44,9 @@ def remove(scene: EditableScene, step: Remove, around: Surroundings) -> EditResu
         left, changed = _without_bare(left, bare)
     said = f"removed {_named(step.ids)}: {int(own.sum())} Gaussians, {len(changed)} of other objects at the rim"
     said += f", {filled} fill what was hidden" if filled else ""
-    return EditResult(scene_of(scene, left, tuple(scene.instances.instance_id.tolist())), changed, said)
+    labels = (rows.child_instance.reshape(-1)[changed.to(own.device)], left.child_instance[len(own) :].reshape(-1))
+    touched = {*step.ids, *torch.cat(labels).unique().tolist()}
+    return EditResult(scene_of(scene, left, tuple(touched & set(scene.instances.instance_id.tolist()))), changed, said)
 
 
 def extract(scene: EditableScene, step: Extract) -> EditResult:

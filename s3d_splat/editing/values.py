@@ -37,6 +37,6 @@ class EditResult:
     """The scene after one operation."""
 
     scene: EditableScene
-    changed: Int[Tensor, " m"]  # Gaussians (anchor * k + child) of objects not asked for that were relabelled or shrunk
+    changed: Int[Tensor, " m"]  # Gaussians (anchor * k + child) of other objects that went with what was removed
     summary: str  # one line for people
     moved_to: tuple[int, ...] = ()  # ids of copies, in the order of what they are copies of

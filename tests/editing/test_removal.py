@@ -60,6 +60,8 @@ def test_nothing_else_moves_changes_or_disappears(removed):
         assert same.view(count, -1).all(1)[others & ~listed].all(), name
     kept = result.scene.instances.child_instance.reshape(-1)[:count]
     assert torch.equal(kept[others & ~listed], before.instances.child_instance.reshape(-1)[others & ~listed])
+    ball = (before.instances.instance_id == BALL, result.scene.instances.instance_id == BALL)
+    assert torch.equal(result.scene.instances.aabb[ball[1]], before.instances.aabb[ball[0]])
     assert len(result.changed) < 0.01 * int(others.sum())
 
 
