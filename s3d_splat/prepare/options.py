@@ -9,7 +9,7 @@ from operator import attrgetter
 from s3d_splat.alignment.options import AlignmentOptions
 from s3d_splat.errors import S3DError
 from s3d_splat.io.readers.options import FrameChoice
-from s3d_splat.priors.geometry.options import ColmapOptions, DenseOptions, GeometryChoice
+from s3d_splat.priors.geometry.options import ColmapOptions, DenseOptions, DepthAnything3Options, GeometryChoice
 from s3d_splat.priors.masks.options import (
     EomtOptions,
     FelzenszwalbOptions,
@@ -33,6 +33,7 @@ _RANGES = (  # least and most of each number
     ("sam2.track.every", 1, math.inf), ("sam3.propose.points", 1, 256), ("sam3.propose.batch", 1, math.inf),
     ("sam3.propose.smallest", 0, 0.5), ("sam3.propose.uncovered", 0, 1), ("sam3.track.chunk", 1, math.inf),
     ("sam3.track.objects", 1, 65535), ("sam3.track.every", 1, math.inf), ("mask2former.score", 0, 1), ("eomt.score", 0, 1),
+    ("depth_anything3.image_size", 56, math.inf), ("depth_anything3.drop", 0, 0.9),
 )  # fmt: skip
 
 
@@ -49,6 +50,7 @@ class PrepareOptions:
     test_every: int = 8  # every n-th image is a test frame where the capture does not say; 0: none
     alignment: AlignmentOptions = field(default_factory=AlignmentOptions)
     colmap: ColmapOptions = field(default_factory=ColmapOptions)
+    depth_anything3: DepthAnything3Options = field(default_factory=DepthAnything3Options)
     dense: DenseOptions = field(default_factory=DenseOptions)
     felzenszwalb: FelzenszwalbOptions = field(default_factory=FelzenszwalbOptions)
     sam2: Sam2Options = field(default_factory=Sam2Options)

@@ -132,7 +132,7 @@ def _read(work: Workspace, folder: Path, options: PrepareOptions) -> CheckedCapt
 
 
 def _choose_priors(capture: Capture, options: PrepareOptions) -> tuple[GeometryPrior, MaskPrior]:
-    geometry = make_geometry_prior(GeometryOptions(options.geometry, options.colmap), capture)
+    geometry = make_geometry_prior(_geometry_options(options), capture)
     masks = make_mask_prior(_mask_options(options), capture)
     log.info("geometry: %s", geometry.name)
     log.info("masks: %s", masks.title)
@@ -145,6 +145,10 @@ def _choose_priors(capture: Capture, options: PrepareOptions) -> tuple[GeometryP
     return geometry, masks
 
 
+def _geometry_options(options: PrepareOptions) -> GeometryOptions:
+    return GeometryOptions(options.geometry, options.colmap, options.depth_anything3, options.accept_licence)
+
+
 def _mask_options(options: PrepareOptions) -> MaskOptions:
     return MaskOptions(
         prior=options.masks,
@@ -155,6 +159,11 @@ def _mask_options(options: PrepareOptions) -> MaskOptions:
         eomt=options.eomt,
         accept_licence=options.accept_licence,
     )
+
+
+def _chosen(prior: GeometryPrior | MaskPrior, options: PrepareOptions) -> list[object]:
+    """What a prior's result depends on; every prior has its options under its own name."""
+    return [prior.name, getattr(options, prior.name, None)]
 
 
 def _clusters(work: Workspace, capture: Capture, options: PrepareOptions) -> tuple[CaptureCluster, ...]:
@@ -190,7 +199,7 @@ def _posed(
                     check_depth(found, number, capture.format, load_depth)  # noqa: B023
                 return found
 
-            posed.append(work.stage("geometry", [prior.name, options.colmap], make, part=f"-{number}"))
+            posed.append(work.stage("geometry", _chosen(prior, options), make, part=f"-{number}"))
     kept = tuple(cluster for cluster in posed if cluster.frames)
     if not kept:
         raise S3DError(
@@ -212,7 +221,8 @@ def _dense(
     work: Workspace, capture: Capture, clusters: Sequence[PosedCluster], options: PrepareOptions
 ) -> tuple[PosedCluster, ...]:
     """The clusters with depth images, those of a capture without any."""
-    if not _wants_depth(capture, options):
+    has_depth = any(frame.depth_path for cluster in clusters for frame in cluster.frames)  # from the prior
+    if has_depth or not _wants_depth(capture, options):
         return tuple(clusters)
     dense = []
     for number, cluster in enumerate(clusters):
@@ -237,14 +247,13 @@ def _masked(
     work: Workspace, clusters: Sequence[PosedCluster], prior: MaskPrior, options: PrepareOptions
 ) -> tuple[PosedCluster, ...]:
     masked = []
-    chosen = [prior.name, getattr(options, prior.name, None)]  # every prior has its options under its own name
     for number, cluster in enumerate(clusters):
         with progress(f"masks, cluster {number + 1} of {len(clusters)}") as advance:
 
             def make(files: Path) -> PosedCluster:
                 return prior.segment(cluster, files, load_observation, write_id_png, advance)  # noqa: B023 called at once
 
-            masked.append(work.stage("masks", chosen, make, part=f"-{number}", resumes=True))
+            masked.append(work.stage("masks", _chosen(prior, options), make, part=f"-{number}", resumes=True))
     return tuple(masked)
 
 

@@ -1,6 +1,7 @@
 """What every geometry prior promises, on each that works here."""
 
 import importlib.util
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from s3d_splat.priors.geometry.base import GeometryPrior
 from s3d_splat.priors.geometry.options import ColmapOptions, GeometryOptions
 from s3d_splat.priors.geometry.registry import GEOMETRY_PRIORS, make_geometry_prior
 from s3d_splat.types import CaptureCluster, PosedCluster
+from tests.priors.oracle import truth
 from tests.priors.relief import COUNT, TABLE, relief_capture, true_pose
 
 NO_COLMAP = pytest.mark.skipif(importlib.util.find_spec("pycolmap") is None, reason="pycolmap is not installed")
-MARKS = {"given": [], "colmap": [NO_COLMAP]}
+MARKS = {"given": [], "colmap": [NO_COLMAP], "depth_anything3": []}
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,17 @@ class Case:
 
 
 @pytest.fixture(scope="module", params=[pytest.param(name, marks=MARKS[name], id=name) for name in GEOMETRY_PRIORS])
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    with pytest.MonkeyPatch.context() as patch:
+        # The network itself is replaced by one that makes no mistake.
+        patch.setattr("s3d_splat.priors.geometry.depth_anything3.find_network", lambda options, accepted: (Path(), ""))
+        patch.setattr("s3d_splat.priors.geometry.depth_anything3.load_network", lambda folder, name: truth)
+        yield _case(request.param, tmp_path_factory)
+
+
+def _case(name: str, tmp_path_factory: pytest.TempPathFactory) -> Case:
     capture = relief_capture(tmp_path_factory.mktemp("capture"))
-    prior = make_geometry_prior(GeometryOptions(request.param, ColmapOptions(max_features=600, threads=1)), capture)
+    prior = make_geometry_prior(GeometryOptions(name, ColmapOptions(max_features=600, threads=1)), capture)
     work, progress = tmp_path_factory.mktemp("work"), []
     posed = prior.pose(capture.clusters[0], work, load_observation, lambda done, total: progress.append((done, total)))
     return Case(prior, capture.clusters[0], work, posed, progress)
@@ -41,7 +51,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_the_table_holds_priors_under_their_names(case: Case) -> None:
     assert isinstance(case.prior, GeometryPrior)
-    assert GEOMETRY_PRIORS[case.prior.name](ColmapOptions()).name == case.prior.name
+    assert GEOMETRY_PRIORS[case.prior.name](GeometryOptions()).name == case.prior.name
 
 
 def test_frames_are_the_views_in_order(case: Case) -> None:

@@ -46,6 +46,11 @@ def true_pose(index: int) -> np.ndarray:
     return pose
 
 
+def true_depth(index: int) -> np.ndarray:
+    """Of every pixel, along z."""
+    return _look(true_pose(index))[1]
+
+
 def _view(folder: Path, index: int) -> CaptureView:
     name, pose = f"{index:02d}.png", true_pose(index)
     image, depth, masks = _look(pose)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
-GeometryChoice = Literal["auto", "given", "colmap"]
+GeometryChoice = Literal["auto", "given", "colmap", "depth_anything3"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,20 @@ class DenseOptions:
 
 
 @dataclass(frozen=True)
+class DepthAnything3Options:
+    """Cameras and depth from a network that sees the images of a cluster together."""
+
+    model: str = "depth-anything/DA3-BASE"  # on the hub; larger ones (DA3-LARGE-1.1, DA3-GIANT-1.1) are non-commercial
+    weights: Path | None = None  # folder with a copy of the model's files; None: from the hub
+    image_size: int = 504  # pixels: the longer side of what the network sees
+    drop: float = 0.1  # share of a cluster's pixels, the least sure ones, that get no depth
+
+
+@dataclass(frozen=True)
 class GeometryOptions:
-    """Where the poses of the images come from."""
+    """Where the poses of the images come from; every prior finds its options under its own name."""
 
     prior: GeometryChoice = "auto"  # auto: given where every image has a pose, else colmap
     colmap: ColmapOptions = field(default_factory=ColmapOptions)
+    depth_anything3: DepthAnything3Options = field(default_factory=DepthAnything3Options)
+    accept_licence: tuple[str, ...] = ()  # licences of weights that forbid commercial use and are accepted
