@@ -27,12 +27,10 @@ PathName = Literal["orbit", "train"]
 class ExportOptions:
     """The choices of all formats; each format takes those that concern it."""
 
-    ids: tuple[
-        int, ...
-    ] = ()  # only these instances (splats and meshes); all of them, and what belongs to none, unless given
     sh_degree: int = 3  # of the spherical harmonics that colours are baked to, 0..3 (splats)
     colours: Colours = "photo"  # as rendered, or a colour for each instance (splats)
     instance_property: bool = False  # also the property `instance`, 0 = none; some viewers cannot read such a file (ply)
+    ids: tuple[int, ...] = ()  # only these instances; without it all, and what belongs to none (splats, meshes)
     views: int = 200  # train views that colours and meshes are made from, evenly chosen, at most
     split: Literal["test", "train"] = "test"  # whose views are written (coco-panoptic)
     truth: bool = False  # what is true of these views, instead of what the run shows (coco-panoptic)
