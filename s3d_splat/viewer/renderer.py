@@ -1,4 +1,4 @@
-"""One thread that renders for every browser: only the newest request of each counts, and nobody waits for stale frames."""
+"""One thread that works for every browser: only the newest request of each counts, and nobody waits for stale frames."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class LatestOnly(Generic[Request]):
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-        self._thread.join(timeout=5)
+        self._thread.join(timeout=30.0)
 
     def _due(self) -> Hashable | None:
         now = time.monotonic()
@@ -80,7 +80,7 @@ class LatestOnly(Generic[Request]):
             try:
                 self._run(request)
             except Exception:
-                log.exception("a picture could not be made")
+                log.exception("what a browser asked for failed")
             finally:
                 with self._changed:
                     self._busy = False

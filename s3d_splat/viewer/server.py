@@ -30,6 +30,10 @@ log = logging.getLogger("s3d_splat")
 _POLL = 2.0  # seconds between looks for a new checkpoint
 
 
+class _ClosingError(Exception):
+    """The viewer ends; nobody waits for this any more."""
+
+
 class Viewer:
     """A run folder that browsers can open until `stop`."""
 
@@ -42,19 +46,20 @@ class Viewer:
             S3DError: no trained run, no viser, or one cannot listen there.
         """
         self._options = options
-        self._pictures: LatestOnly[PictureRequest] = LatestOnly(lambda request: request.session.render(request.urgency))
-        self._slow: LatestOnly[Callable[[], None]] = LatestOnly(lambda work: work())
         self.document = Document(run_folder, pause=lambda: self._wait_for_browsers())
         self.questions = Questions(self.document, new_search, query)
         self.sessions: dict[int, Session] = {}
         self.sidebars: dict[int, Sidebar] = {}
         self._stopped = threading.Event()
         self._server = open_server(options.host, options.port, f"s3d-splat · {run_folder.name}")
+        self._pictures: LatestOnly[PictureRequest] = LatestOnly(lambda request: request.session.render(request.urgency))
+        self._slow: LatestOnly[Callable[[], None]] = LatestOnly(lambda work: work())
+        self._slow.ask("views", self._gather)
         self._server.on_client_connect(self._connected)
         self._server.on_client_disconnect(self._disconnected)
-        threading.Thread(target=self._gather, name="s3d-splat views", daemon=True).start()
+        self._watching = threading.Thread(target=self._watch, name="s3d-splat watch", daemon=True)
         if options.watch:
-            threading.Thread(target=self._watch, name="s3d-splat watch", daemon=True).start()
+            self._watching.start()
 
     @property
     def url(self) -> str:
@@ -72,11 +77,13 @@ class Viewer:
         return self._pictures.wait_idle(timeout=0.0)
 
     def stop(self) -> None:
-        """Listen no longer."""
+        """Listen no longer, and end what runs: a thread that is in compiled code when the program ends takes it down."""
         self._stopped.set()
         self._server.stop()
         self._pictures.stop()
         self._slow.stop()
+        if self._watching.is_alive():
+            self._watching.join(timeout=30.0)
 
     def _connected(self, client: ClientHandle) -> None:
         session = Session(client, self.document, self._pictures, self._options)
@@ -94,8 +101,12 @@ class Viewer:
             session.close()
 
     def _wait_for_browsers(self) -> None:
-        while not self._stopped.is_set() and not self._pictures.wait_idle(timeout=1.0):
-            pass
+        """For what is not urgent. Raises _ClosingError: the viewer ends."""
+        while not self._pictures.wait_idle(timeout=1.0):
+            if self._stopped.is_set():
+                break
+        if self._stopped.is_set():
+            raise _ClosingError
 
     def _gather(self) -> None:
         """What takes long is done while nobody waits: then cards tell the views, and thresholds answer at once."""
@@ -104,6 +115,8 @@ class Viewer:
                 self.document.evidence.gather()
                 for session in list(self.sessions.values()):
                     session.refresh()
+        except _ClosingError:
+            log.debug("the viewer ends before all views were read")
         except S3DError as error:
             log.warning("%s", error)
 
@@ -112,5 +125,6 @@ class Viewer:
             try:
                 if self.document.reload_if_new():
                     log.info("%s: a new checkpoint", time.strftime("%H:%M:%S"))
+                    self._slow.ask("views", self._gather)
             except S3DError as error:
                 log.warning("%s", error)
