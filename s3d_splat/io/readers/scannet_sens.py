@@ -1,10 +1,13 @@
-"""ScanNet's recordings as they are downloaded: one `.sens` file."""
+"""ScanNet's recordings as they are downloaded: one `.sens` file, and beside it, where they are there, the 2D instance masks
+(`SCENE_2d-instance-filt.zip`, or `instance-filt/`) and the names of the objects (`SCENE.aggregation.json`).
+"""
 
 from __future__ import annotations
 
 import io
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from PIL import Image
 from s3d_splat.errors import S3DError
 from s3d_splat.io.atomic import replacing
 from s3d_splat.io.images import write_image
+from s3d_splat.io.labels import classes_of
 from s3d_splat.io.poses import read_pose
 from s3d_splat.io.readers.base import Advance
 from s3d_splat.io.readers.calibration import RgbdCalibration
@@ -23,6 +27,7 @@ from s3d_splat.io.readers.checks import check_files, check_images_left
 from s3d_splat.io.readers.conversions import run_all
 from s3d_splat.io.readers.options import EVERY, FrameChoice
 from s3d_splat.io.readers.rgbd import IntoColour, colour_camera, into_colour, pixel_camera
+from s3d_splat.io.readers.scannet_labels import find_masks, read_objects
 from s3d_splat.io.readers.sens_file import COLOUR_SUFFIX, SensFile, SensFrame
 from s3d_splat.io.readers.sharpness import SMALL, choose, sharpness
 from s3d_splat.types import Capture, CaptureCluster, CaptureView, Lens
@@ -31,7 +36,7 @@ _LOG = logging.getLogger("s3d_splat")
 
 
 class SensReader:
-    """Posed RGB-D images out of one file; frames without a pose are left out with a warning."""
+    """Posed RGB-D images out of one file, with the instance masks beside it; frames without a pose are left out."""
 
     name = "sens"
 
@@ -52,9 +57,16 @@ class SensReader:
             convert = into_colour(calibration, width, height)
             jobs = [partial(_write, file, frame, view, convert) for frame, view in zip(frames, views, strict=True)]
             run_all(jobs, advance)
-        check_files((CaptureCluster(views),), advance)
+        beside, scene = file.path.parent, file.path.stem
+        masks = find_masks(beside, scene, [frame.number for frame in frames], work)
+        views = tuple(
+            replace(view, instance_path=masks.get(frame.number)) for frame, view in zip(frames, views, strict=True)
+        )
+        instances = read_objects(beside, views, scene)
+        clusters = (CaptureCluster(views, instances),)
+        check_files(clusters, advance)
         names = tuple(view.name for view in views)
-        return Capture(root=folder, format=self.name, names=names, clusters=(CaptureCluster(views),))
+        return Capture(folder, self.name, names, clusters, classes=classes_of(instances, beside))
 
 
 def _files(folder: Path) -> list[Path]:

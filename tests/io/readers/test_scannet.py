@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import struct
+import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from s3d_splat.errors import S3DError
 from s3d_splat.io.images import read_colours, read_counts, write_image
@@ -23,10 +27,11 @@ from tests.io.readers.layouts import (
     sens_header,
     tiny_sens_frame,
     true_pose,
+    write_json,
     write_scannet,
     write_sens,
 )
-from tests.scene_fixtures import FRAMES, HEIGHT, WIDTH
+from tests.scene_fixtures import FRAMES, HEIGHT, WIDTH, tiny_camera, tiny_observation
 
 
 def read(folder: Path, choice: FrameChoice | None = None) -> Capture:
@@ -164,11 +169,50 @@ def test_sens_takes_the_sharpest(tmp_path: Path) -> None:
         read(path, FrameChoice(fps=2.0))
 
 
+def write_labels(folder: Path, numbers: Iterable[int] = range(FRAMES)) -> Path:
+    """The archive of the masks, and the names of the objects."""
+    path = folder / "scene0000_00_2d-instance-filt.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in numbers:
+            ids = tiny_observation(tiny_camera(number)).instances
+            assert ids is not None
+            stream = io.BytesIO()
+            Image.fromarray(ids.numpy().astype(np.uint8)).save(stream, format="png")
+            archive.writestr(f"instance-filt/{number}.png", stream.getvalue())
+    groups = [{"objectId": number, "label": label} for number, label in enumerate(("wall", "chair", "sofa"))]
+    write_json(folder / "scene0000_00.aggregation.json", {"segGroups": groups})
+    write_json(folder / "scene0001_00.aggregation.json", {"segGroups": []})
+    return path
+
+
+def test_sens_with_the_masks_beside_it(tmp_path: Path) -> None:
+    """From the archive as it is downloaded; frames that it lacks have none."""
+    write_sens(tmp_path / "c")
+    write_labels(tmp_path / "c", (0, 2, 3, 4, 5))
+    capture = read(tmp_path / "c", FrameChoice(6))
+    assert [row.class_name for row in capture.clusters[0].instances] == ["wall", "chair", "sofa"]
+    paths = [view.instance_path for view in views_of(capture)]
+    assert paths == [None if k == 1 else tmp_path / f"work/instance-filt/{k}.png" for k in range(FRAMES)]
+    assert paths[0] is not None
+    wanted = tiny_observation(tiny_camera(0)).instances
+    assert wanted is not None
+    assert np.array_equal(read_counts(paths[0], "instances", where=""), wanted.numpy())
+    with zipfile.ZipFile(tmp_path / "c/scene0000_00_2d-instance-filt.zip") as archive:
+        archive.extractall(tmp_path / "c")
+    assert views_of(read(tmp_path / "c"))[0].instance_path == tmp_path / "c/instance-filt/0.png"
+
+
+def test_sens_with_a_damaged_archive(tmp_path: Path) -> None:
+    write_sens(tmp_path / "c")
+    path = write_labels(tmp_path / "c")
+    content = path.read_bytes()
+    for damaged in (content[: len(content) // 2], content[:60] + bytes(40) + content[100:]):
+        path.write_bytes(damaged)
+        with pytest.raises(S3DError, match="2d-instance-filt.zip cannot be read"):
+            read_capture(tmp_path / "c", tmp_path / f"work{len(damaged)}")
+
+
 def jpeg_like(pixels: np.ndarray) -> bytes:
-    import io
-
-    from PIL import Image
-
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, format="jpeg")
     return stream.getvalue()
