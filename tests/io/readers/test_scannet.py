@@ -208,7 +208,7 @@ def test_sens_with_a_damaged_archive(tmp_path: Path) -> None:
     content = path.read_bytes()
     for damaged in (content[: len(content) // 2], content[:60] + bytes(40) + content[100:]):
         path.write_bytes(damaged)
-        with pytest.raises(S3DError, match="2d-instance-filt.zip cannot be read"):
+        with pytest.raises(S3DError, match=r"2d-instance-filt\.zip cannot be read"):
             read_capture(tmp_path / "c", tmp_path / f"work{len(damaged)}")
 
 
