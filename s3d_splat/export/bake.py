@@ -146,7 +146,7 @@ class _MeanOpacity:
 
     def add(self, seen: Gaussians, camera: Camera) -> None:
         """A view."""
-        shown = is_in_view(seen.means, camera).to(self.inside)
+        shown = is_in_view(seen.means.cpu(), camera).to(self.inside)
         self.inside += shown * seen.opacities
         self.inside_views += shown
         self.all += seen.opacities

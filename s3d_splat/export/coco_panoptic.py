@@ -125,7 +125,8 @@ class _Writer:
             rows.append(row)
         rgb = np.stack((pixels & 255, pixels >> 8 & 255, pixels >> 16), axis=-1).astype(np.uint8)
         write_image(self.out / "panoptic" / f"{name}.png", rgb)
-        self.images.append({"id": number, "file_name": Path(view.frame.file_path).name, "width": width, "height": height})
+        file_name = view.frame.file_path.removeprefix("images/")
+        self.images.append({"id": number, "file_name": file_name, "width": width, "height": height})
         self.annotations.append({"image_id": number, "file_name": f"{name}.png", "segments_info": rows})
         self.segments += len(rows)
 

@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all."""
+"""Folders that are written as a whole."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from s3d_splat.io.atomic import PARTIAL, unwritable
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """An empty folder beside `path` to write to; when the block ends well it takes the place of `path`.
+    """An empty folder beside `path` to write to; when the block ends well its content takes the place of that of `path`.
+
+    A folder that is there stays the same folder: it may be a mounted disk.
 
     Raises:
-        S3DError: the file system refuses; `path` is then as it was before.
+        S3DError: the file system refuses.
     """
     temporary = path.absolute().with_name(f"{PARTIAL}{os.getpid()}-{path.absolute().name}")
     try:
         temporary.mkdir(parents=True)
         yield temporary
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        path.mkdir(exist_ok=True)
+        for old in path.iterdir():
+            shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+        for new in temporary.iterdir():
+            shutil.move(new, path / new.name)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:

@@ -12,7 +12,7 @@ from s3d_splat.errors import S3DError
 from s3d_splat.export.base import Exporter, TrainedScene
 from s3d_splat.export.options import ExportOptions, FormatName
 from s3d_splat.export.registry import FORMATS, check_options, check_target, exporter
-from s3d_splat.types import ClassInfo, Gaussians
+from s3d_splat.types import ClassInfo, Gaussians, InstanceSet
 from tests.export.fabricated import RED, silent, tiny_trained
 
 PACKAGES = {"spz": "gsply", "usd": "pxr"}  # what is not installed with the rest
@@ -77,6 +77,16 @@ def test_no_argument_is_changed(name: FormatName, trained: TrainedScene, tmp_pat
 
 def test_objects_without_classes_are_written(name: FormatName, tmp_path: Path):
     written(name, tiny_trained(classes=(), class_id=(0, 0, 0)), tmp_path / "out")
+    assert digests(tmp_path / "out")
+
+
+def test_a_scene_without_objects_is_written(name: FormatName, tmp_path: Path):
+    trained = tiny_trained()
+    columns = {field: value[:0] for field, value in vars(trained.instances).items()}
+    child = torch.zeros_like(trained.instances.child_instance)
+    columns |= {"anchor_instance": child[:, 0], "child_instance": child}
+    found = written(name, replace(trained, instances=InstanceSet(**columns)), tmp_path / "out")
+    assert found.get("objects", 0) == 0
     assert digests(tmp_path / "out")
 
 
