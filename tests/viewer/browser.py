@@ -169,8 +169,7 @@ class Page:
 
     def fill(self, label: str, text: str) -> None:
         """Type into the field that stands beside a label."""
-        place = wait_until(lambda: self._field(label), what=f"a field {label!r}")
-        self.click(*place)
+        self.click(*wait_until(lambda: self.field(label), what=f"a field {label!r}"))
         self._call("Input.insertText", text=text)
 
     def close(self) -> None:
@@ -183,7 +182,8 @@ class Page:
         time.sleep(0.1)
         return before if before is not None and before == self.place_of(selector, text) else None
 
-    def _field(self, label: str) -> tuple[float, float] | None:
+    def field(self, label: str) -> tuple[float, float] | None:
+        """The middle of the field beside a label."""
         found = self.js(
             "(() => { const all = [...document.querySelectorAll('label')];"
             f" const l = all.find(e => e.innerText.trim() == {json.dumps(label)});"

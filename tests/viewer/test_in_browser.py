@@ -1,7 +1,7 @@
 """The viewer as a user has it: a page in a browser, a click, a question, an edit, a step back."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +13,11 @@ pytest.importorskip("viser")
 pytest.importorskip("websockets")
 
 from s3d_splat.ask.run import LateSearch
+from s3d_splat.errors import S3DError
 from s3d_splat.priors.text.options import TextOptions
 from s3d_splat.query.options import QueryOptions
 from s3d_splat.query.picture_options import PictureOptions
+from s3d_splat.query.search import Answer
 from s3d_splat.types import Camera
 from s3d_splat.viewer.cameras import start_view
 from s3d_splat.viewer.options import ViewOptions
@@ -52,14 +54,15 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(viewer: Viewer, browser: Browser) -> Iterator[Page]:
     """A new page that shows its first full picture, with its panels."""
+    before = list(viewer.sessions.values())  # of pages that are just being closed
     page = browser.open(viewer.url)
-    page.session = new_session(viewer, page)
+    page.session = new_session(viewer, page, before)
     wait_until(lambda: page.place_of("[role=tab]", "Edit"), what="the panels")
     yield page
     page.close()
 
 
-def new_session(viewer: Viewer, page: Page, *known: Session) -> Session:
+def new_session(viewer: Viewer, page: Page, known: Sequence[Session]) -> Session:
     """The session of a page that has just been opened, once it has the picture that it will keep."""
 
     def found() -> Session | None:
@@ -105,6 +108,14 @@ def click_object(page: Page, id: int) -> None:
     x, y, width, height = page.canvas()
     column, row = place_of_object(page.session, id)
     page.click(x + column * width, y + row * height)
+
+
+def ask(viewer: Viewer, page: Page, text: str) -> None:
+    """Type a question and press the button, once the last letter has arrived."""
+    page.fill("Look for", text)
+    field = viewer.sidebars[page.session.client.client_id].find.question
+    wait_until(lambda: field.value == text, what="the last letter")
+    page.press("Find", "button:not([role=tab])")
 
 
 def red_chair(viewer: Viewer) -> int:
@@ -156,10 +167,7 @@ def test_a_click_selects_the_object_there(viewer: Viewer, page: Page):
 
 def test_a_question_finds_it(viewer: Viewer, page: Page):
     page.press("Find", "[role=tab]")
-    page.fill("Look for", "red chair")
-    field = viewer.sidebars[page.session.client.client_id].find.question
-    wait_until(lambda: field.value == "red chair", what="the last letter")
-    page.press("Find", "button:not([role=tab])")
+    ask(viewer, page, "red chair")
     wait_until(lambda: bool(page.session.state.scores), what="an answer")
     assert page.session.state.selected == red_chair(viewer)
     assert list(page.session.state.scores) == [red_chair(viewer)]
@@ -189,9 +197,10 @@ def test_a_removal_changes_the_picture_there_and_nowhere_else_and_undo_brings_ev
 
 
 def test_browsers_have_their_own_choices_and_share_the_edits(viewer: Viewer, browser: Browser, page: Page):
+    sessions = list(viewer.sessions.values())
     other = browser.open(viewer.url)
     try:
-        other.session = new_session(viewer, other, page.session)
+        other.session = new_session(viewer, other, sessions)
         before = settled(viewer, other)
         id = red_chair(viewer)
         page.session.update(mode="instances", selected=id)
@@ -218,3 +227,40 @@ def test_moving_shows_coarse_pictures_and_then_a_full_one(viewer: Viewer, page: 
     assert page.session.picture.colour.shape[0] == 240
     assert not torch.equal(page.session.picture.camera.T_world_camera, first.camera.T_world_camera)
     assert page.session.state.selected == 0  # a drag is no click
+
+
+def test_a_question_that_cannot_be_answered_says_how_to_mend_it(viewer: Viewer, page: Page, monkeypatch: pytest.MonkeyPatch):
+    def refuse(text: str) -> Answer:
+        raise S3DError("the weights of *ViT* are not here", why="an encoder needs them", fix="name the file")
+
+    monkeypatch.setattr(viewer.questions, "ask", refuse)
+    page.press("Find", "[role=tab]")
+    page.press("Find", "button:not([role=tab])")
+    text = "the weights of *ViT* are not here\nwhy: an encoder needs them\nfix: name the file"
+    wait_until(lambda: text in page.js("document.body.innerText"), what="the message")
+
+
+def test_thresholds_are_tried_at_once(viewer: Viewer, page: Page):
+    page.press("Tune", "[role=tab]")
+    place = wait_until(lambda: page.field("Ask the masks"), what="the choice")
+    page.click(*place)
+    wait_until(lambda: "2 things and 1 kinds of stuff" in page.js("document.body.innerText"), what="the result")
+    assert viewer.document.is_regrouped
+    page.press("Find", "[role=tab]")
+    ask(viewer, page, "red chair")
+    wait_until(lambda: "not those of the run folder" in page.js("document.body.innerText"), what="the refusal")
+
+
+def test_a_film_leads_from_view_to_view(viewer: Viewer, page: Page):
+    film = viewer.sidebars[page.session.client.client_id].film
+    film.seconds.value = 1
+    page.press("Film", "[role=tab]")
+    page.press("Add this view")
+    x, y = page.canvas()[:2]
+    page.drag((x + 300, y + 200), (x + 340, y + 210), steps=4, pause=0.05)
+    wait_until(lambda: len(film.views) == 1, what="the first view")
+    page.press("Add this view")
+    page.press("Record")
+    films = viewer.document.root / "films"
+    wait_until(lambda: films.exists() and bool(list(films.glob("film-1*"))), what="a film")
+    assert film.views[0].wxyz != film.views[1].wxyz
