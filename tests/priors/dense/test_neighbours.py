@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from s3d_splat.priors.geometry.dense.consistency import agreeing
 from s3d_splat.priors.geometry.dense.neighbours import Sightings, surroundings
@@ -16,11 +17,15 @@ WALL = (Plane(2.5), Plane(2.0, span=(0.1, 0.5)))
 
 def row_of_views(degrees: list[float]) -> Sightings:
     """Views on a circle around points that lie close together, at the given angles; all see all."""
-    angles = np.radians(degrees)
-    centres = 10 * np.stack([np.sin(angles), np.zeros_like(angles), -np.cos(angles)], axis=1)
+    cameras = []
+    for angle in degrees:
+        pose = np.eye(4)
+        pose[:3, :3] = Rotation.from_euler("y", -angle, degrees=True).as_matrix()
+        pose[:3, 3] = -10 * pose[:3, 2]
+        cameras.append(Camera(torch.from_numpy(pose), 100.0, 100.0, 50.0, 50.0, 100, 100))
     count = len(degrees)
     return Sightings(
-        centres,
+        tuple(cameras),
         np.random.default_rng(0).normal(0, 1e-3, (POINTS, 3)),
         np.repeat(np.arange(count), POINTS),
         np.tile(np.arange(POINTS), count),
@@ -29,7 +34,7 @@ def row_of_views(degrees: list[float]) -> Sightings:
 
 
 def neighbours(seen: Sightings, count: int, banned: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
-    allowed = np.array([index not in banned for index in range(len(seen.centres))])
+    allowed = np.array([index not in banned for index in range(len(seen.cameras))])
     return [place.neighbours for place in surroundings(seen, allowed, count) if place is not None]
 
 
@@ -57,17 +62,31 @@ def test_the_range_leaves_wrong_points_out_and_a_margin_around_the_rest() -> Non
     seen = row_of_views([0, 5])
     depth = np.concatenate([np.linspace(2, 4, POINTS), np.linspace(2, 4, POINTS)])
     depth[7] = -3.0  # behind the camera
-    seen = Sightings(seen.centres, seen.points, seen.view, seen.point, depth)
+    seen = Sightings(seen.cameras, seen.points, seen.view, seen.point, depth)
     place = next(surroundings(seen, np.ones(2, bool), 2))
     assert place is not None
     assert 2 / 1.5 <= place.within.nearest < 2.15 / 1.5
     assert 3.85 * 1.5 < place.within.farthest <= 4 * 1.5
 
 
+def test_points_that_others_found_before_a_view_widen_its_range() -> None:
+    """Half of the points stand five units before those that the first view has found; one is behind it."""
+    seen = row_of_views([0, 5])
+    points = seen.points.copy()
+    points[::2, 2] -= 5.0
+    points[1, 2] = -50.0
+    kept = (seen.view == 1) | (seen.point % 2 == 1)
+    seen = Sightings(seen.cameras, points, seen.view[kept], seen.point[kept], seen.depth[kept])
+    place = next(surroundings(seen, np.ones(2, bool), 2))
+    assert place is not None
+    assert abs(place.within.nearest - 5 / 1.5) < 0.01
+    assert abs(place.within.farthest - 10 * 1.5) < 0.01
+
+
 def test_a_view_without_points_has_no_surroundings() -> None:
     seen = row_of_views([0, 5, 10])
     kept = seen.view != 1
-    seen = Sightings(seen.centres, seen.points, seen.view[kept], seen.point[kept], seen.depth[kept])
+    seen = Sightings(seen.cameras, seen.points, seen.view[kept], seen.point[kept], seen.depth[kept])
     assert [place is None for place in surroundings(seen, np.ones(3, bool), 2)] == [False, True, False]
 
 

@@ -115,7 +115,7 @@ def _neighbourhoods(cluster: PosedCluster, options: DenseOptions) -> dict[int, S
     if cluster.points is None or cluster.sparse is None:
         return {}
     seen = Sightings(
-        centres=torch.stack([frame.camera.T_world_camera[:3, 3].double() for frame in cluster.frames]).numpy(),
+        cameras=tuple(frame.camera for frame in cluster.frames),
         points=cluster.points.points.double().numpy(),
         view=np.repeat(np.arange(len(cluster.frames)), [len(sparse.depth) for sparse in cluster.sparse]),
         point=torch.cat([sparse.point for sparse in cluster.sparse]).numpy(),
