@@ -22,8 +22,8 @@ class FrameTracks:
     """Which track each given id of one image is, per source with masks."""
 
     clusters: tuple[int, ...]
-    ids: tuple[Int[np.ndarray, " i"], ...]
-    tracks: tuple[Int[np.ndarray, " i"], ...]
+    ids: tuple[Int[np.ndarray, " _"], ...]
+    tracks: tuple[Int[np.ndarray, " _"], ...]  # parallel to `ids`, each to each
 
 
 @dataclass

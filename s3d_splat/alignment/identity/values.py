@@ -59,7 +59,7 @@ class LiftedFrame:
     clusters: tuple[int, ...]  # of the sources that have masks
     cells: tuple[Cells, ...]  # parallel to `clusters`
     pixels: tuple[Int[np.ndarray, " p"], ...]  # parallel to `clusters`: the given id of some pixels, the same for all
-    labelled: tuple[tuple[Int[np.ndarray, " i"], Int[np.ndarray, " i"]], ...]  # given ids and their pixel counts
+    labelled: tuple[tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]], ...]  # given ids and their pixel counts
 
 
 @dataclass(frozen=True)

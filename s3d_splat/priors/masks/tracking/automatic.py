@@ -64,11 +64,13 @@ class AutomaticFollower:
             return next_id
         proposals = propose(self._models.image, pixels, self._proposals)
         logits, score = choose(proposals, (tracker.logits > 0).any(dim=0), room, self._proposals)
+        if not len(logits):
+            return next_id
         ids = list(range(next_id, next_id + len(logits)))
         self.found |= {number: Found(SEGMENT, value) for number, value in zip(ids, score.tolist(), strict=True)}
         masks = interpolate(logits[None], pixels.shape[-2:], mode="bilinear", align_corners=False)[0] > 0
         tracker.add(ids, masks)
-        if ids and waiting:
+        if waiting:
             self._look_back(ids, masks, pixels, waiting)
         return next_id + len(ids)
 
