@@ -40,7 +40,7 @@ from s3d_splat.prepare.page import report_html
 from s3d_splat.prepare.scene import SceneContent, write_scene
 from s3d_splat.prepare.splits import with_splits
 from s3d_splat.prepare.workspace import Workspace, capture_fingerprint, open_workspace, work_folder
-from s3d_splat.prepare.world_unit import check_unit
+from s3d_splat.prepare.world_unit import check_unit, fits_millimetres
 from s3d_splat.priors.geometry.base import GeometryPrior
 from s3d_splat.priors.geometry.dense.densify import densify
 from s3d_splat.priors.geometry.dense.triangulation import can_triangulate, triangulated
@@ -224,16 +224,14 @@ def _dense(
     has_depth = any(frame.depth_path for cluster in clusters for frame in cluster.frames)  # from the prior
     if has_depth or not _wants_depth(capture, options):
         return tuple(clusters)
+    log.info("depth: found in the images, by a plane sweep")
     dense = []
     for number, cluster in enumerate(clusters):
-        known = cluster
-        if cluster.sparse is None:
-            with progress(f"points, cluster {number + 1} of {len(clusters)}") as advance:
-
-                def find(files: Path) -> PosedCluster:
-                    return triangulated(cluster, files, load_observation, options.colmap, advance)  # noqa: B023 called at once
-
-                known = work.stage("points", options.colmap, find, part=f"-{number}")
+        known = cluster if cluster.sparse is not None else _with_points(work, cluster, (number, len(clusters)), options)
+        if not fits_millimetres(known.sparse or ()):
+            log.warning("cluster %d is not in metres, which depth is written in: it gets points, but no depth", number)
+            dense.append(known)
+            continue
         with progress(f"depth, cluster {number + 1} of {len(clusters)}") as advance:
 
             def make(files: Path) -> PosedCluster:
@@ -241,6 +239,18 @@ def _dense(
 
             dense.append(work.stage("dense", options.dense, make, part=f"-{number}"))
     return tuple(dense)
+
+
+def _with_points(work: Workspace, cluster: PosedCluster, place: tuple[int, int], options: PrepareOptions) -> PosedCluster:
+    """A cluster that came with poses alone."""
+    number, count = place
+    with progress(f"points, cluster {number + 1} of {count}") as advance:
+        return work.stage(
+            "points",
+            options.colmap,
+            lambda files: triangulated(cluster, files, load_observation, options.colmap, advance),
+            part=f"-{number}",
+        )
 
 
 def _masked(

@@ -6,13 +6,21 @@ import math
 import statistics
 from collections.abc import Sequence
 
+import torch
+
 from s3d_splat.alignment.pixels import fused_depth
 from s3d_splat.alignment.values import WorldFrame
 from s3d_splat.errors import S3DError
+from s3d_splat.types import SparseDepth
 
 _LOOKED_AT = 8  # images
 _NEAREST, _FARTHEST = 0.02, 65.535  # median depths that millimetres of 16 bits can tell, in metres
 _USUAL = 2.0  # metres from a camera to what it shows, about: the unit that is meant is a power of ten away
+
+
+def fits_millimetres(sparse: Sequence[SparseDepth]) -> bool:
+    """Whether depth like that of these points can be written in whole millimetres of 16 bits."""
+    return _NEAREST <= float(torch.cat([points.depth for points in sparse]).median()) <= _FARTHEST
 
 
 def check_unit(frames: Sequence[WorldFrame]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,23 @@ def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
         main(["prepare", *map(str, words)])
     assert caught.value.code == 2
     return capsys.readouterr().err
+
+
+def test_poses_far_from_metres_get_points_alone(capture: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is lost to the millimetres of depth images: the scene is made from the points."""
+    pytest.importorskip("pycolmap")
+    large = shutil.copytree(capture, capture.parent / "large")
+    content = json.loads((large / "transforms.json").read_text())
+    for frame in content["frames"]:
+        for row in frame["transform_matrix"][:3]:
+            row[3] *= 1000
+    (large / "transforms.json").write_text(json.dumps(content))
+    main(["prepare", str(large), str(capture.parent / "large-scene"), *FLAGS])
+    assert "cluster 0 is not in metres" in caplog.text
+    scene = load_scene(capture.parent / "large-scene")
+    assert all(frame.depth_path is None for frame in scene.frames)
+    z = scene.proxy.points[:, 2].numpy() / 1000
+    assert np.median(np.minimum(np.abs(z - WALL), np.abs(z - BLOCK))) < 0.03
 
 
 def test_without_the_search_poses_alone_are_not_enough(capture: Path, capsys: pytest.CaptureFixture[str]) -> None:

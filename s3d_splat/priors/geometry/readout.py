@@ -14,11 +14,15 @@ from s3d_splat.priors.geometry.metric import depth_ratios, metric_scale, scaled_
 from s3d_splat.priors.geometry.sparse_model import SparseModel
 from s3d_splat.types import CaptureCluster, CaptureView, Frame, Lens, PosedCluster, ProxyGeometry, SparseDepth
 
+_USUAL_DEPTH = 2.0  # metres, about: of rooms and of things on a table
+
 
 def posed_cluster(
     cluster: CaptureCluster, model: SparseModel, load: Load, report: Callable[[float], None], where: str
 ) -> PosedCluster:
-    """The posed images as frames, in the unit of the depth images; points and sparse depths where one has no depth image.
+    """The posed images as frames, in the unit of the depth images, or with a median depth of 2 where there are none.
+
+    Points and sparse depths come along where an image has no depth image.
 
     Args:
         report: takes the share that is done, 0..1.
@@ -42,9 +46,9 @@ def posed_cluster(
         if not all(has_depth):
             np.add.at(colours, model.point[rows], _colours(seen.image.numpy(), pixels))
     report(1.0)
-    if any(has_depth):
-        model = scaled_model(model, metric_scale(np.concatenate(ratios), where))
-        frames = [_frame(cluster.views[number], model, number) for number in numbers]
+    factor = metric_scale(np.concatenate(ratios), where) if any(has_depth) else _usual_scale(model)
+    model = scaled_model(model, factor)
+    frames = [_frame(cluster.views[number], model, number) for number in numbers]
     if all(has_depth):
         return PosedCluster(frames=tuple(frames), instances=cluster.instances)
     sparse = tuple(_sparse(model, number, frame) for number, frame in zip(numbers, frames, strict=True))
@@ -73,6 +77,13 @@ def _cloud(model: SparseModel, colours: np.ndarray) -> ProxyGeometry:
     """The points, from sums of red, green and blue (0..255) and the number of observations."""
     means = colours[:, :3] / np.maximum(colours[:, 3:], 1) / 255
     return ProxyGeometry(torch.from_numpy(model.points).float(), torch.from_numpy(means).float())
+
+
+def _usual_scale(model: SparseModel) -> float:
+    """The factor that brings the median depth of a model without a unit to the usual one: depth is kept in millimetres."""
+    numbers = np.flatnonzero(model.is_posed).tolist()
+    depths = np.concatenate([_along_z(model, np.flatnonzero(model.view == number), number) for number in numbers])
+    return _USUAL_DEPTH / float(np.median(depths))
 
 
 def _frame(view: CaptureView, model: SparseModel, number: int) -> Frame:
