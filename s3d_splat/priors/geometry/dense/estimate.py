@@ -44,15 +44,15 @@ def estimate(view: SeenView, others: Sequence[SeenView], within: DepthRange, opt
     coarse, coarse_others = view.shrunk(options.sweep_size), [other.shrunk(options.sweep_size) for other in others]
     planes = _planes(coarse, coarse_others, within, options)
     cost = 1 - likeness(coarse, coarse_others, planes.tolist())
-    place, _ = lowest(aggregated(cost, coarse.grey, _STEP, _JUMP))
+    place = lowest(aggregated(cost, coarse.grey, _STEP, _JUMP))
     spacing = float(planes[1] - planes[0])
     inverse = cv2.medianBlur((planes[0] + place * spacing).astype(np.float32), 5)
     inverse = cv2.resize(inverse, view.grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     alike = np.zeros_like(inverse)
+    farthest, nearest = float(planes[0]), float(planes[-1])
     for reach in _REFINED:
-        inverse, alike = _refined(view, others, inverse, reach * spacing)
-    lowest_inverse, highest_inverse = float(planes[0]), float(planes[-1])
-    return Estimate(1 / inverse.clip(lowest_inverse, highest_inverse), alike)
+        inverse, alike = _refined(view, others, inverse.clip(farthest, nearest), reach * spacing)
+    return Estimate(1 / inverse.clip(farthest, nearest), alike)
 
 
 def _planes(view: SeenView, others: Sequence[SeenView], within: DepthRange, options: DenseOptions) -> np.ndarray:
@@ -69,9 +69,10 @@ def _planes(view: SeenView, others: Sequence[SeenView], within: DepthRange, opti
 
 
 def _refined(view: SeenView, others: Sequence[SeenView], inverse: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Better inverse depths within a reach of the given ones, and how much the views look alike there."""
     offsets = np.linspace(-reach, reach, _HYPOTHESES, dtype=np.float32)
     surface = cv2.medianBlur(inverse, 3)
-    alike = likeness(view, others, [np.maximum(surface + offset, np.float32(1e-9)) for offset in offsets])
-    place, _ = lowest(aggregated(1 - alike, view.grey, _REFINED_STEP, _REFINED_JUMP))
+    alike = likeness(view, others, [surface + offset for offset in offsets])
+    place = lowest(aggregated(1 - alike, view.grey, _REFINED_STEP, _REFINED_JUMP))
     nearest = np.rint(place).astype(np.int64)[None]
     return surface - reach + place * (2 * reach / (_HYPOTHESES - 1)), np.take_along_axis(alike, nearest, axis=0)[0]

@@ -33,15 +33,14 @@ def aggregated(cost: Volume, grey: Image, step: float, jump: float) -> Volume:
     return total
 
 
-def lowest(cost: Volume) -> tuple[Image, Image]:
-    """The cheapest hypothesis of each pixel, as a fractional number (vertex of a parabola), and its cost."""
+def lowest(cost: Volume) -> Image:
+    """The cheapest hypothesis of each pixel, as a fractional number: the vertex of a parabola."""
     best = cost.argmin(axis=0)
     inner = best.clip(1, len(cost) - 2)
     before, here, after = (np.take_along_axis(cost, (inner + by)[None], axis=0)[0] for by in (-1, 0, 1))
     bend = before - 2 * here + after
     offset = np.where(bend > 1e-6, (before - after) / np.maximum(2 * bend, 1e-6), 0).clip(-0.5, 0.5)
-    place = np.where(best == inner, best + offset, best).astype(np.float32)
-    return place, np.take_along_axis(cost, best[None], axis=0)[0]
+    return np.where(best == inner, best + offset, best).astype(np.float32)
 
 
 def _add_both_ways(cost: Volume, grey: Image, shift: int, prices: tuple[float, float], total: Volume) -> None:
