@@ -6,6 +6,7 @@ al., "Your ViT is secretly an image segmentation model", CVPR 2025 (EoMT). Both 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,6 +23,8 @@ from s3d_splat.priors.masks.stuff import is_stuff
 from s3d_splat.priors.masks.tracking.chunks import LAST_ID, Found, follow_cluster
 from s3d_splat.priors.weights import find_weights, load_pretrained, release, require
 from s3d_splat.types import Capture, ClassInfo, PosedCluster
+
+log = logging.getLogger("s3d_splat")
 
 _CHUNK = 64  # frames that are lost when a call is cut off, at most
 _INSTALL = "pip install -U 's3d-splat[masks]'"
@@ -86,6 +89,8 @@ class PanopticFollower:
         self._model, self._processor, self._separate, self._score = model, processor, separate, score
         names = {int(label): str(name) for label, name in model.config.id2label.items()}
         self._classes = {label: ClassInfo(label + 1, name, not is_stuff(name)) for label, name in names.items()}
+        if all(name.startswith("LABEL_") for name in names.values()):
+            log.warning("The config.json of these weights names no classes: they are called LABEL_0, LABEL_1, ...")
         self._stuff_id: dict[int, int] = {}  # by label
         self._next_id = 1
         self.found: dict[int, Found] = {}

@@ -69,6 +69,12 @@ def test_the_picture_of_the_chunk_before_is_not_looked_at_again():
     assert [image[0].tolist() for image in labels] == [[0, 0, 0, 0], [1, 2, 3, 2], [4, 2, 5, 2]]
 
 
+def test_weights_without_names_of_classes_are_told(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(FakeModel, "config", SimpleNamespace(id2label={0: "LABEL_0", 1: "LABEL_1"}))
+    follower()
+    assert "names no classes" in caplog.text
+
+
 def test_ids_end_with_16_bits():
     made = follower()
     labels = list(made.follow(IMAGES[:1], None, chunks.LAST_ID))
