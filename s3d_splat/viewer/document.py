@@ -67,10 +67,12 @@ class Document:
 
     @property
     def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
         return self._history.can_undo
 
     @property
     def can_redo(self) -> bool:
+        """Whether there is a step that was taken back."""
         return self._history.can_redo
 
     def do(self, operation: Operation) -> EditResult:

@@ -29,11 +29,6 @@ class SceneEvidence:
         self._lock = threading.Lock()
         self._gathered: MaskEvidence | None = None
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether questions are answered at once."""
-        return self._gathered is not None
-
     def gather(self) -> MaskEvidence:
         """All of it; takes about as long as rendering every training view."""
         with self._lock:

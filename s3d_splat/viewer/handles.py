@@ -9,6 +9,8 @@ from jaxtyping import Float
 
 from s3d_splat.viewer.session import Session
 
+_LENGTH = 0.06  # of the scene's extent; of an arrow
+
 
 class MoveHandles:
     """viser's transform controls at the middle of an object's box, while they are wanted."""
@@ -30,8 +32,9 @@ class MoveHandles:
             self._handle = None
         self._shown = shown
         if middle is not None:
+            scale = _LENGTH * self._session.document.scene.extent
             self._handle = self._session.client.scene.add_transform_controls(
-                "/move", scale=0.6, disable_rotations=True, disable_sliders=True, position=middle
+                "/move", scale=scale, disable_rotations=True, disable_sliders=True, position=middle
             )
             self._handle.on_update(lambda _: self._dragged(middle))
 
