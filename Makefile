@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := out/demo
-EXTRAS := nerfstudio,open-clip,viewer,colmap,video,spz,dev
+EXTRAS := nerfstudio,open-clip,viewer,colmap,video,spz,masks,depth-anything,dev
 
 # Passive waiting: threads that spin for work slow every other process on a small machine.
 export OMP_WAIT_POLICY ?= passive
