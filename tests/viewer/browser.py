@@ -152,46 +152,27 @@ class Page:
         x, y, width, height = box
         return x, y, width, height
 
-    def place_of(self, selector: str, text: str) -> tuple[float, float] | None:
-        """The middle of the first element whose text is exactly this."""
-        found = self.js(
-            f"(() => {{ const e = [...document.querySelectorAll({json.dumps(selector)})]"
-            f".find(e => e.innerText && e.innerText.trim() == {json.dumps(text)} && !e.disabled"
-            " && e.getBoundingClientRect().width > 0);"
-            " if (!e) return null; e.scrollIntoView({block: 'nearest'}); const r = e.getBoundingClientRect();"
-            " return [r.x + r.width / 2, r.y + r.height / 2] })()"
-        )
-        return None if found is None else (found[0], found[1])
+    def shows(self, text: str, selector: str = "button") -> bool:
+        """Whether an enabled element with exactly this text can be seen."""
+        return self.js(f"!!{_element(selector, text)}")
 
     def press(self, text: str, selector: str = "button") -> None:
-        """Click the button with this text, once it is enabled and rests."""
-        self.click(*wait_until(lambda: self._at_rest(selector, text), what=f"a {selector} {text!r}"))
+        """Click the element with this text once it can be clicked, wherever the sidebar has moved it meanwhile."""
+        wait_until(lambda: self.js(_act(_element(selector, text), "e.click()")) or None, what=f"a {selector} {text!r}")
 
     def fill(self, label: str, text: str) -> None:
-        """Type into the field that stands beside a label."""
-        self.click(*wait_until(lambda: self.field(label), what=f"a field {label!r}"))
+        """Type into the field beside a label."""
+        wait_until(lambda: self.js(_act(_field(label), "e.focus()")) or None, what=f"a field {label!r}")
         self._call("Input.insertText", text=text)
+
+    def tick(self, label: str) -> None:
+        """Click the box beside a label."""
+        wait_until(lambda: self.js(_act(_field(label), "e.click()")) or None, what=f"a box {label!r}")
 
     def close(self) -> None:
         """Close the tab."""
         self._call("Page.close")
         self._socket.close()
-
-    def _at_rest(self, selector: str, text: str) -> tuple[float, float] | None:
-        before = self.place_of(selector, text)
-        time.sleep(0.1)
-        return before if before is not None and before == self.place_of(selector, text) else None
-
-    def field(self, label: str) -> tuple[float, float] | None:
-        """The middle of the field beside a label."""
-        found = self.js(
-            "(() => { const all = [...document.querySelectorAll('label')];"
-            f" const l = all.find(e => e.innerText.trim() == {json.dumps(label)});"
-            " if (!l) return null; let p = l; for (let i = 0; i < 5 && p; i++) { p = p.parentElement;"
-            " const f = p && p.querySelector('input, textarea'); if (f) { const r = f.getBoundingClientRect();"
-            " return [r.x + r.width / 2, r.y + r.height / 2] } } return null })()"
-        )
-        return None if found is None else (found[0], found[1])
 
     def _mouse(self, kind: str, x: float, y: float, **more: Any) -> None:
         self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
@@ -204,3 +185,26 @@ class Page:
             if told.get("id") == self._number:
                 assert "error" not in told, told
                 return told["result"]
+
+
+def _element(selector: str, text: str) -> str:
+    """JavaScript for the first enabled element with exactly this text that can be seen; undefined without one."""
+    return (
+        f"[...document.querySelectorAll({json.dumps(selector)})].find(e => e.innerText && !e.disabled"
+        f" && e.innerText.trim() == {json.dumps(text)} && e.getBoundingClientRect().width > 0)"
+    )
+
+
+def _field(label: str) -> str:
+    """JavaScript for the input that stands beside a label: the first within the nearest element that holds both."""
+    return (
+        "(() => { const all = [...document.querySelectorAll('label')];"
+        f" let p = all.find(e => e.innerText.trim() == {json.dumps(label)} && e.getBoundingClientRect().width > 0);"
+        " for (let i = 0; i < 5 && p; i++) { p = p.parentElement; const f = p && p.querySelector('input, textarea');"
+        " if (f) return f } })()"
+    )
+
+
+def _act(element: str, action: str) -> str:
+    """JavaScript that does something to `e` if there is one, and says whether there was."""
+    return f"(() => {{ const e = {element}; if (e) {action}; return !!e }})()"

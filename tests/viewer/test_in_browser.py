@@ -57,7 +57,7 @@ def page(viewer: Viewer, browser: Browser) -> Iterator[Page]:
     before = list(viewer.sessions.values())  # of pages that are just being closed
     page = browser.open(viewer.url)
     page.session = new_session(viewer, page, before)
-    wait_until(lambda: page.place_of("[role=tab]", "Edit"), what="the panels")
+    wait_until(lambda: page.shows("Edit", "[role=tab]"), what="the panels")
     yield page
     page.close()
 
@@ -242,8 +242,7 @@ def test_a_question_that_cannot_be_answered_says_how_to_mend_it(viewer: Viewer, 
 
 def test_thresholds_are_tried_at_once(viewer: Viewer, page: Page):
     page.press("Tune", "[role=tab]")
-    place = wait_until(lambda: page.field("Ask the masks"), what="the choice")
-    page.click(*place)
+    page.tick("Ask the masks")
     wait_until(lambda: "2 things and 1 kinds of stuff" in page.js("document.body.innerText"), what="the result")
     assert viewer.document.is_regrouped
     page.press("Find", "[role=tab]")
