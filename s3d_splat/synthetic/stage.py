@@ -38,8 +38,8 @@ def stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
 def make_stage(options: SynthOptions, absent: Collection[int] = ()) -> Stage:
     """Layout, light, camera and path of the options.
 
-    The instances `absent` (ids) are left out, together with the shadows that they would cast; layout, ids, camera and path are
-    those of the room with everything in it.
+    The instances `absent` (ids) are left out, together with the shadows that they would cast; layout, ids, camera and path
+    are those of the room with everything in it.
     """
     layout = stream(options.seed, "layout")
     building = build(tuple(draw_room(layout) for _ in range(options.rooms)))
