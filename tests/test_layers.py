@@ -21,7 +21,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "s3d_splat errors torchvision_ops console configs",
         "types",
         "geometry native",
-        "io priors raster metrics",
+        "executors io priors raster metrics",
         "synthetic alignment bundle scaffold instances",
         "training panoptic",
         "evaluation",

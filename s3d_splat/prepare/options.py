@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from s3d_splat.alignment.options import AlignmentOptions
 from s3d_splat.errors import S3DError
+from s3d_splat.executors.options import ExecutorChoice, RayOptions
 from s3d_splat.io.readers.options import FrameChoice
 from s3d_splat.priors.geometry.options import ColmapOptions, DenseOptions, DepthAnything3Options, GeometryChoice
 from s3d_splat.priors.masks.options import (
@@ -58,6 +59,8 @@ class PrepareOptions:
     mask2former: Mask2FormerOptions = field(default_factory=Mask2FormerOptions)
     eomt: EomtOptions = field(default_factory=EomtOptions)
     accept_licence: tuple[str, ...] = ()  # of weights that forbid commercial use, such as CC-BY-NC-4.0
+    executor: ExecutorChoice = "local"  # where clusters get cameras, depth and masks: one by one here, or on Ray
+    ray: RayOptions = field(default_factory=RayOptions)
 
     @property
     def choice(self) -> FrameChoice:

@@ -10,22 +10,35 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from s3d_splat import __version__
 from s3d_splat.errors import S3DError
+from s3d_splat.executors.base import Executor, Job
 from s3d_splat.io.atomic import PARTIAL, unwritable, write_json
 from s3d_splat.io.paths import files_below
 from s3d_splat.prepare.codec import load_value, plain, save_value
+from s3d_splat.prepare.parts import Part, TimedPart, Value
 
 log = logging.getLogger("s3d_splat")
 
-Value = TypeVar("Value")
 _BEGUN = "begun.json"  # the key of a stage that can go on with the files of an interrupted call
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a stage, or a part of one, is kept."""
+
+    number: int
+    name: str
+    folder: Path
+    key: str
+    is_done: bool
 
 
 class Workspace:
@@ -41,6 +54,7 @@ class Workspace:
         self._folder, self._types = folder, types
         self._key = _digest([__version__, str(folder), fingerprint])  # results name their files by the folder
         self._count = 0
+        self._made: dict[Path, object] = {}  # results of this call that nobody has taken yet
         self.seconds: dict[str, float] = {}  # by stage, in whichever call it ran
 
     def stage(
@@ -54,36 +68,72 @@ class Workspace:
             make: takes a folder for files of its own, which stay until the scene is complete.
             resumes: `make` goes on with what an interrupted call of it left in that folder; else the folder is always new.
         """
-        self._key = _digest([self._key, name, part, plain(options)])
-        self._count += 1
-        folder = self._folder / f"{self._count:04d}-{name}{part}"
-        done = _read_json(folder / "done.json", {"key", "seconds"})
-        if done is None or done["key"] != self._key:
-            goes_on = resumes and _read_json(folder / _BEGUN, {"key"}) == {"key": self._key}
-            self._clear_from(self._count + goes_on)
+        place = self._place(name, part, options)
+        if not place.is_done:
+            self._clear_from(place.number + 1)
+            files = self._begun(place, resumes)
             start = time.monotonic()
-            try:
-                (folder / "files").mkdir(parents=True, exist_ok=goes_on)
-            except OSError as error:
-                raise unwritable(folder, error) from error
-            if resumes:
-                write_json(folder / _BEGUN, {"key": self._key})
-            value = make(folder / "files")
-            save_value(folder, value)
-            done = {"key": self._key, "seconds": time.monotonic() - start}
-            write_json(folder / "done.json", done)
-        else:
-            if not self.seconds:
-                log.info("going on with the stages that an earlier call finished, in %s", self._folder)
-            value = load_value(folder, self._types)
-        self.seconds[name] = self.seconds.get(name, 0.0) + done["seconds"]
-        return value
+            self._keep(place, make(files), time.monotonic() - start)
+        return self._kept(place)
+
+    def parts(self, name: str, parts: Sequence[Part[Value]], executor: Executor, *, resumes: bool = False) -> list[Value]:
+        """The results of the parts of a stage that do not depend on each other, as `stage` gives them, run by an executor.
+
+        A part that fails costs none of the others: those are kept.
+        """
+        places = [self._place(name, f"-{number}", part.options) for number, part in enumerate(parts)]
+        missing = [number for number, place in enumerate(places) if not place.is_done]
+        if missing:
+            self._clear_from(places[-1].number + 1)
+        jobs = [
+            Job(parts[number].title, TimedPart(parts[number].make, self._begun(places[number], resumes)))
+            for number in missing
+        ]
+        for job, (value, seconds) in executor.run(jobs):
+            self._keep(places[missing[job]], value, seconds)
+        return [self._kept(place) for place in places]
 
     def scratch(self, name: str) -> Path:
         """A path in the work folder that nothing stands at; what an interrupted call left there is removed."""
         path = self._folder / name
         shutil.rmtree(path, ignore_errors=True)
         return path
+
+    def _place(self, name: str, part: str, options: object) -> _Place:
+        """Where the next stage, or part of one, is kept."""
+        self._key = _digest([self._key, name, part, plain(options)])
+        self._count += 1
+        folder = self._folder / f"{self._count:04d}-{name}{part}"
+        done = _read_json(folder / "done.json", {"key", "seconds"})
+        return _Place(self._count, name, folder, self._key, done is not None and done["key"] == self._key)
+
+    def _begun(self, place: _Place, resumes: bool) -> Path:
+        """The folder for the files of what is about to be made; new, or as an interrupted call left it."""
+        goes_on = resumes and _read_json(place.folder / _BEGUN, {"key"}) == {"key": place.key}
+        for other in self._folder.glob(f"{place.number:04d}-*"):
+            if not (goes_on and other == place.folder):
+                shutil.rmtree(other)
+        files = place.folder / "files"
+        try:
+            files.mkdir(parents=True, exist_ok=goes_on)
+        except OSError as error:
+            raise unwritable(place.folder, error) from error
+        if resumes:
+            write_json(place.folder / _BEGUN, {"key": place.key})
+        return files
+
+    def _keep(self, place: _Place, value: object, seconds: float) -> None:
+        save_value(place.folder, value)
+        write_json(place.folder / "done.json", {"key": place.key, "seconds": seconds})
+        self._made[place.folder] = value
+
+    def _kept(self, place: _Place) -> Any:
+        if place.is_done and not self.seconds:
+            log.info("going on with the stages that an earlier call finished, in %s", self._folder)
+        done = _read_json(place.folder / "done.json", {"seconds"})
+        assert done is not None
+        self.seconds[place.name] = self.seconds.get(place.name, 0.0) + done["seconds"]
+        return load_value(place.folder, self._types) if place.is_done else self._made.pop(place.folder)
 
     def _clear_from(self, count: int) -> None:
         """Remove what an interrupted or differing call left of this stage and of those after it."""

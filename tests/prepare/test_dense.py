@@ -13,7 +13,7 @@ from s3d_splat.cli import main
 from s3d_splat.geometry.cameras import opengl_from_opencv
 from s3d_splat.io.observations import load_depth
 from s3d_splat.io.scene import load_scene
-from s3d_splat.prepare import stages
+from s3d_splat.prepare import cluster_stages
 from tests.priors.relief import BLOCK, LENS, WALL, relief_capture, without
 
 FLAGS = ("--dense.threads", "1", "--colmap.max-features", "600", "--masks", "felzenszwalb", "--test-every", "0")
@@ -81,7 +81,7 @@ def test_without_the_search_poses_alone_are_not_enough(capture: Path, capsys: py
 def test_without_what_finds_points_poses_alone_are_not_enough(
     capture: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "can_triangulate", lambda: False)
+    monkeypatch.setattr(cluster_stages, "can_triangulate", lambda: False)
     assert "neither depth images nor points" in refused(capsys, capture, capture.parent / "none")
 
 

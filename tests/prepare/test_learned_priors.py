@@ -14,7 +14,7 @@ pytest.importorskip("transformers")
 
 from s3d_splat.cli import main
 from s3d_splat.io.scene import load_scene
-from s3d_splat.prepare import stages
+from s3d_splat.prepare import cluster_stages
 from s3d_splat.prepare.workspace import work_folder
 from tests.prepare.box_world import write_box_capture
 from tests.priors.masks.tiny import sam2_folder, sam3_folder
@@ -52,7 +52,7 @@ def test_masks_of_sam2_become_objects(
 def test_a_call_that_was_killed_goes_on_with_its_chunks(capture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     whole, scene = tmp_path / "whole", tmp_path / "scene"
     sam2(capture, whole)
-    write, written = stages.write_id_png, []
+    write, written = cluster_stages.write_id_png, []
 
     def dies(path: Path, ids: object) -> None:
         if len(written) == 4:  # in the second chunk of the first cluster
@@ -60,12 +60,12 @@ def test_a_call_that_was_killed_goes_on_with_its_chunks(capture: Path, tmp_path:
         written.append(path)
         write(path, ids)
 
-    monkeypatch.setattr(stages, "write_id_png", dies)
+    monkeypatch.setattr(cluster_stages, "write_id_png", dies)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         sam2(capture, scene)
     assert [path.name for path in work_folder(scene).rglob("chunk-*.json")] == ["chunk-000000.json"]
     again: list[Path] = []
-    monkeypatch.setattr(stages, "write_id_png", lambda path, ids: (again.append(path), write(path, ids))[1])
+    monkeypatch.setattr(cluster_stages, "write_id_png", lambda path, ids: (again.append(path), write(path, ids))[1])
     sam2(capture, scene)
     assert len(again) == 3 + 6  # the second chunk, and the other cluster
     assert [row.id for row in load_scene(scene).instances] == [row.id for row in load_scene(whole).instances]
