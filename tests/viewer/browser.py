@@ -122,6 +122,12 @@ class Page:
         for kind in ("mousePressed", "mouseReleased"):
             self._mouse(kind, x, y, button="left", clickCount=1)
 
+    def can_be_clicked(self, x: float, y: float) -> bool:
+        """Whether the 3D view has something to click at a place of the window: the page shows a hand there."""
+        self._mouse("mouseMoved", x + 1, y)
+        self._mouse("mouseMoved", x, y)
+        return self.js("getComputedStyle(document.body).cursor") == "pointer"
+
     def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int, pause: float) -> None:
         """Turn the camera: press, move in steps, release."""
         self.press_at(*start)

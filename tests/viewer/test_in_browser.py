@@ -107,7 +107,9 @@ def place_of_object(session: Session, id: int) -> tuple[float, float]:
 def click_object(page: Page, id: int) -> None:
     x, y, width, height = page.canvas()
     column, row = place_of_object(page.session, id)
-    page.click(x + column * width, y + row * height)
+    place = x + column * width, y + row * height
+    wait_until(lambda: page.can_be_clicked(*place) or None, what="something to click")
+    page.click(*place)
 
 
 def ask(viewer: Viewer, page: Page, text: str) -> None:
