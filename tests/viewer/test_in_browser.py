@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -223,11 +224,20 @@ def test_moving_shows_coarse_pictures_and_then_a_full_one(viewer: Viewer, page: 
     x, y = page.canvas()[:2]
     first = page.session.picture
     sent = page.session.frames
-    page.drag((x + 300, y + 200), (x + 340, y + 210), steps=8, pause=0.05)
-    wait_until(lambda: page.session.picture is not first, what="a full picture after the movement")
-    assert page.session.frames >= sent + 2
+    page.press_at(x + 300, y + 200)
+    columns = count(301)
+
+    def sent_while_moving() -> bool | None:
+        page.move_pressed(x + next(columns), y + 205)
+        return page.session.frames >= sent + 2 or None
+
+    def taken_from_elsewhere() -> bool | None:
+        return not torch.equal(page.session.picture.camera.T_world_camera, first.camera.T_world_camera) or None
+
+    wait_until(sent_while_moving, what="pictures while the camera moves")
+    page.release_at(x + next(columns), y + 205)
+    wait_until(taken_from_elsewhere, what="a full picture after the movement")
     assert page.session.picture.colour.shape[0] == 240
-    assert not torch.equal(page.session.picture.camera.T_world_camera, first.camera.T_world_camera)
     assert page.session.state.selected == 0  # a drag is no click
 
 
