@@ -13,6 +13,8 @@ from s3d_splat.editing.removal import extract, remove
 from s3d_splat.editing.values import EditableScene, EditResult, Surroundings
 from s3d_splat.errors import S3DError
 
+_FAR = 1e6  # metres; scenes end long before
+
 
 @torch.no_grad()
 def apply(scene: EditableScene, operation: Operation, around: Surroundings) -> EditResult:
@@ -82,10 +84,11 @@ def _check_numbers(operation: Operation) -> None:
     match operation:
         case Move(by=by) | Duplicate(by=by):
             numbers = by
-            wrong, need = not _finite(numbers), "three numbers of metres"
+            wrong, need = not all(abs(n) <= _FAR for n in numbers), "three numbers of metres, up to a million"
         case Rotate(axis=axis, degrees=degrees):
             numbers = (*axis, degrees)
-            wrong, need = not _finite(numbers) or not any(axis), "an axis other than 0 0 0, and finite degrees"
+            wrong = not _finite(numbers) or not 1e-6 <= max(map(abs, axis)) <= _FAR
+            need = "an axis other than 0 0 0, of a length from a millionth to a million, and finite degrees"
         case Scale(factor=factor):
             numbers = (factor,)
             wrong, need = not (_finite(numbers) and 1e-3 <= factor <= 1e3), "a factor from 0.001 to 1000"

@@ -52,7 +52,7 @@ def read_step(text: str) -> Operation:
 
 def _ids(words: Sequence[str]) -> tuple[tuple[int, ...], list[str]]:
     """The ids at the beginning, and what follows them."""
-    count = next((place for place, word in enumerate(words) if not word.isdecimal()), len(words))
+    count = next((place for place, word in enumerate(words) if not (word.isdecimal() and len(word) < 10)), len(words))
     return tuple(int(word) for word in words[:count]), list(words[count:])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from s3d_splat.errors import S3DError
 from s3d_splat.export.base import Exporter
+from s3d_splat.export.folder import written_by
 from s3d_splat.export.options import ExportOptions, FormatName
 
 
@@ -17,22 +18,28 @@ class Format:
 
     module: str  # of this room; its function `write` is the `Exporter`
     takes: frozenset[str]  # fields of `ExportOptions`
-    folder: tuple[str, ...] = ()  # patterns of what its folder holds, that of the first is always there; none: one file
+    magic: tuple[bytes, ...] = ()  # what its file begins with, one of them; none: a folder
+    only: tuple[str, ...] = ()  # patterns of the files of a folder that tell by themselves; none: a list of them is kept
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is written as a folder."""
+        return not self.magic
 
 
 _SPLATS = frozenset({"ids", "sh_degree", "colours", "views"})
 _MESHES = frozenset({"ids", "voxel", "views"})
 FORMATS: dict[FormatName, Format] = {
-    "ply": Format("splat_ply", _SPLATS | {"instance_property"}),
-    "instances-ply": Format("instance_plys", _SPLATS | {"instance_property"}, ("instances.json", "*_[0-9]*.ply")),
-    "splat": Format("splat_file", _SPLATS - {"sh_degree"}),
-    "spz": Format("spz", _SPLATS),
-    "mesh": Format("mesh_folder", _MESHES | {"mesh_file"}, ("objects.json", "objects", "scene.ply", "scene.obj")),
-    "glb": Format("glb", _MESHES | {"up"}),
-    "usd": Format("usd", _MESHES | {"up"}),
-    "coco-panoptic": Format("coco_panoptic", frozenset({"split", "truth"}), ("panoptic.json", "panoptic")),
-    "scannet": Format("scannet", frozenset({"points"}), ("predicted_masks", "*.txt")),
-    "camera-path": Format("camera_path", frozenset({"path", "frames", "fps", "views"})),
+    "ply": Format("splat_ply", _SPLATS | {"instance_property"}, (b"ply",)),
+    "instances-ply": Format("instance_plys", _SPLATS | {"instance_property"}),
+    "splat": Format("splat_file", _SPLATS - {"sh_degree"}, (b"",)),
+    "spz": Format("spz", _SPLATS, (b"\x1f\x8b",)),
+    "mesh": Format("mesh_folder", _MESHES | {"mesh_file"}),
+    "glb": Format("glb", _MESHES | {"up"}, (b"glTF",)),
+    "usd": Format("usd", _MESHES | {"up"}, (b"PXR-USDC", b"#usda")),
+    "coco-panoptic": Format("coco_panoptic", frozenset({"split", "truth"}), only=("panoptic.json", "panoptic/*.png")),
+    "scannet": Format("scannet", frozenset({"points"})),
+    "camera-path": Format("camera_path", frozenset({"path", "frames", "fps", "views"}), (b'{\n "camera_type"',)),
 }
 
 
@@ -64,17 +71,23 @@ def check_target(name: FormatName, out: Path) -> None:
     """Check that `out` is free for a format, or holds an earlier export in the same format.
 
     Raises:
-        S3DError: it is a folder where a file is written, a file where a folder is, or a folder with other things in it.
+        S3DError: it is a folder where a file is written, a file where a folder is, or holds something else.
     """
-    patterns = FORMATS[name].folder
-    if not patterns:
+    magic = FORMATS[name].magic
+    if magic:
         if out.is_dir():
             raise S3DError(
                 f"{out} is a folder", why=f"{name} is one file", fix=f"name a file, such as {out / 'scene'}.{name}"
             )
+        if out.exists() and not _may_be_replaced(name, out):
+            raise S3DError(
+                f"{out} exists, and is no earlier export of the format {name}",
+                why="it would be lost",
+                fix="name another file, or remove this one",
+            )
     elif out.exists() and not out.is_dir():
         raise S3DError(f"{out} is a file", why=f"{name} is a folder", fix="name a folder, new or empty")
-    elif out.is_dir() and any(out.iterdir()) and not _is_earlier(out, patterns):
+    elif out.is_dir() and any(out.iterdir()) and not written_by(out, name, FORMATS[name].only):
         raise S3DError(
             f"{out} is not empty, and holds no export of the format {name} alone",
             why="an export takes the place of the folder as a whole, and would remove what is there",
@@ -82,9 +95,13 @@ def check_target(name: FormatName, out: Path) -> None:
         )
 
 
-def _is_earlier(out: Path, patterns: tuple[str, ...]) -> bool:
-    marked = any(path.match(patterns[0]) for path in out.iterdir())
-    return marked and all(any(path.match(pattern) for pattern in patterns) for path in out.iterdir())
+def _may_be_replaced(name: FormatName, out: Path) -> bool:
+    """Whether a file begins like one of a format, and belongs to no scene."""
+    if (out.parent / "transforms.json").exists() or (name == "splat" and out.suffix != ".splat"):
+        return False
+    with out.open("rb") as file:
+        beginning = file.read(32)
+    return any(beginning.startswith(magic) for magic in FORMATS[name].magic)
 
 
 def _check_ranges(options: ExportOptions) -> None:

@@ -39,6 +39,7 @@ def write(trained: TrainedScene, out: Path, options: ExportOptions, advance: Adv
         UsdGeom.SetStageMetersPerUnit(stage, 1.0)
         UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.y if options.up == "y" else UsdGeom.Tokens.z)
         stage.SetDefaultPrim(UsdGeom.Xform.Define(stage, "/world").GetPrim())
+        parts = [(f"_{name}" if name[0].isdigit() else name, surface) for name, surface in parts]  # as USD's names begin
         for name, surface in parts:
             _add(stage, f"/world/{name}", surface, turned)
         stage.GetRootLayer().Save()

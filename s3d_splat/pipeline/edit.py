@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from s3d_splat.config import config_to_dict
 from s3d_splat.console import progress
 from s3d_splat.editing.apply import check_all
 from s3d_splat.editing.history import History
@@ -16,10 +17,12 @@ from s3d_splat.editing.rows import without_empty_anchors
 from s3d_splat.editing.store import EDITS, Edits, plain, read_edits, write_edits
 from s3d_splat.editing.values import EditableScene, Surroundings
 from s3d_splat.errors import S3DError
+from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.io.checkpoints import checkpoint_path, latest_checkpoint, load_checkpoint, save_checkpoint
 from s3d_splat.io.results import write_instances
 from s3d_splat.io.run_folder import RunFolder, create_run
 from s3d_splat.pipeline.runs import TrainedRun, instances_of, open_trained
+from s3d_splat.scaffold.state import check_state
 
 
 def open_editable(run_folder: Path) -> tuple[TrainedRun, EditableScene, Surroundings]:
@@ -65,35 +68,60 @@ def listed_objects(run_folder: Path) -> list[dict[str, Any]]:
     ]
 
 
-def save_edited(run: TrainedRun, scene: EditableScene, steps: Sequence[Operation], out: Path, command: str) -> RunFolder:
+def save_edited(
+    run: TrainedRun,
+    scene: EditableScene,
+    steps: Sequence[Operation],
+    out: Path,
+    command: str,
+    thresholds: InstanceOptions | None = None,
+) -> RunFolder:
     """Write an edited scene as a run of its own, with a list of all that was done since the training.
 
     Args:
         run: what the scene was opened from; its own edits come first in the list.
         steps: what was done to it now, in order.
         command: the words that go into run.json.
+        thresholds: what the objects were found with, if not with those of the run.
 
     Raises:
-        S3DError: `out` is in use, or cannot be written.
+        S3DError: `out` is in use, or cannot be written, or a number of the scene is out of all measure.
     """
     check_free(out)
     before = edits_of(run.folder.root)
     path = latest_checkpoint(run.folder.checkpoints)
-    assert path is not None  # the run was opened from it
+    if path is None:
+        raise S3DError(
+            f"{run.folder.root} has lost its checkpoints",
+            why="an edited run takes over what they say of the training",
+            fix="put them back, then save again",
+        )
     state = load_checkpoint(path)
     written = without_empty_anchors(scene)
     session = {"step": state["session"]["step"], "field": written.field.state_dict()}
+    try:
+        check_state(session["field"], run.config.scaffold)
+    except ValueError as error:
+        raise S3DError(
+            f"the edited scene cannot be kept: {error}",
+            why="no program could open it",
+            fix="leave away what moves or scales objects out of all measure",
+        ) from error
+    configuration = run.folder.info.configuration
+    if thresholds is not None:
+        configuration = config_to_dict(replace(run.config, instances=thresholds))
     folder = create_run(
         out,
         run.scene.root,
-        run.folder.info.configuration,
+        configuration,
         shlex.split(command),
         rasterizer=run.folder.info.rasterizer,
         device=run.folder.info.device,
     )
+    if before.steps or steps:  # first of all: a run without it passes for one that was only trained
+        write_edits(out / EDITS, replace(before, steps=(*before.steps, *steps)))
     save_checkpoint(checkpoint_path(folder.checkpoints, int(session["step"])), state | {"session": session})
     write_instances(folder.instances, written.instances)
-    write_edits(out / EDITS, replace(before, steps=(*before.steps, *steps)))
     return folder
 
 

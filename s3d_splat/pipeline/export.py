@@ -7,7 +7,7 @@ from typing import Any
 
 from s3d_splat.console import progress
 from s3d_splat.export.base import TrainedScene
-from s3d_splat.export.folder import replacing_folder
+from s3d_splat.export.folder import list_files, replacing_folder
 from s3d_splat.export.options import ExportOptions, FormatName
 from s3d_splat.export.registry import FORMATS, check_options, check_target, exporter
 from s3d_splat.pipeline.runs import decode, instances_of, open_trained
@@ -24,9 +24,11 @@ def export(run_folder: Path, out: Path, name: FormatName, options: ExportOptions
     write = exporter(name)
     trained = open_exportable(run_folder)
     with progress(f"writing {out}") as advance:
-        if FORMATS[name].folder:
+        if FORMATS[name].is_folder:
             with replacing_folder(out) as folder:
                 found = write(trained, folder, options, advance)
+                if not FORMATS[name].only:
+                    list_files(folder, name)
         else:
             found = write(trained, out, options, advance)
     return {"format": name, "out": str(out), **found}

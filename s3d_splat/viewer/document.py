@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from s3d_splat.editing.values import EditableScene, EditResult, Surroundings
 from s3d_splat.errors import S3DError
 from s3d_splat.instances.options import InstanceOptions
 from s3d_splat.io.checkpoints import latest_checkpoint
-from s3d_splat.pipeline.edit import save_edited
+from s3d_splat.pipeline.edit import refuse_edited, save_edited
 from s3d_splat.pipeline.runs import instances_of, open_trained
 from s3d_splat.types import Camera, InstanceSet
 from s3d_splat.viewer.evidence import SceneEvidence
@@ -30,7 +31,7 @@ class Document:
     scene: ShownScene
     evidence: SceneEvidence
     _history: History
-    is_regrouped: bool  # other thresholds than those of the run folder have made the objects
+    _thresholds: InstanceOptions | None  # what the objects were found with, if not with those of the run folder
 
     def __init__(self, run_folder: Path, pause: Callable[[], None] = lambda: None) -> None:
         """Open the run; `pause` is called again and again by what is not urgent, and returns when there is time for it.
@@ -61,6 +62,11 @@ class Document:
         return self._around.cameras
 
     @property
+    def is_regrouped(self) -> bool:
+        """Whether other thresholds than those of the run folder have made the objects."""
+        return self._thresholds is not None
+
+    @property
     def steps(self) -> list[Operation]:
         """What was done to the run since it was opened."""
         return self._history.steps
@@ -76,8 +82,18 @@ class Document:
         return self._history.can_redo
 
     def do(self, operation: Operation) -> EditResult:
-        """Edit the scene. Raises S3DError: see `editing.apply`."""
+        """Edit the scene.
+
+        Raises:
+            S3DError: see `editing.apply`; or the objects are not those of the run folder, which the list of edits names.
+        """
         with self._lock:
+            if self.is_regrouped:
+                raise S3DError(
+                    "these objects are in no run yet",
+                    why="edits are written down with the ids of a run",
+                    fix="save them as a new run and open that, or go back to the run's own thresholds",
+                )
             result = self._history.do(operation, self._around)
             self._show(result.scene)
         self._tell()
@@ -99,8 +115,10 @@ class Document:
         """Find the objects of the trained scene anew, with other thresholds.
 
         Raises:
-            S3DError: the scene has been edited: edits name objects that would no longer exist.
+            S3DError: the scene has been edited: edits name objects that would no longer exist, and the training images show
+                the scene before.
         """
+        refuse_edited(self.root, "aggregated")
         with self._lock:
             if self._history.steps:
                 raise S3DError(
@@ -113,7 +131,7 @@ class Document:
         with self._lock:
             if self.run.field is field and not self._history.steps:
                 self._history = History(EditableScene(field, instances))
-                self.is_regrouped = True
+                self._thresholds = None if options == self.run.config.instances else options
                 self._show(self._history.present)
         self._tell()
         return instances
@@ -128,7 +146,14 @@ class Document:
             raise S3DError(f"{name!r} is no name for a run", why="it is written beside this one", fix="give a plain name")
         out = self.root.absolute().parent / name
         with self._lock:
-            save_edited(self.run, self._history.present, self._history.steps, out, f"s3d-splat view {self.root}")
+            save_edited(
+                self.run,
+                self._history.present,
+                self._history.steps,
+                out,
+                shlex.join(["s3d-splat", "view", str(self.root)]),
+                self._thresholds,
+            )
         return out
 
     def reload_if_new(self) -> bool:
@@ -149,7 +174,7 @@ class Document:
         self._around = Surroundings(cameras, self.run.rasterizer)
         self._history = History(EditableScene(field, instances))
         self.evidence = SceneEvidence(self.run, self._pause)
-        self.is_regrouped = False
+        self._thresholds = None
         self._show(self._history.present)
         self._seen = marks
 

@@ -10,6 +10,7 @@ import torch
 
 from s3d_splat.errors import S3DError
 from s3d_splat.export.base import Exporter, TrainedScene
+from s3d_splat.export.folder import list_files
 from s3d_splat.export.options import ExportOptions, FormatName
 from s3d_splat.export.registry import FORMATS, check_options, check_target, exporter
 from s3d_splat.types import ClassInfo, Gaussians, InstanceSet
@@ -40,7 +41,7 @@ def trained() -> TrainedScene:
 def written(name: FormatName, trained: TrainedScene, out: Path, options: ExportOptions = ExportOptions()) -> dict:  # noqa: B008
     """Write as the command does: a format of a folder gets one that is empty."""
     write: Exporter = exporter(name)
-    if FORMATS[name].folder:
+    if FORMATS[name].is_folder:
         out.mkdir()
     return write(trained, out, options, silent)
 
@@ -53,11 +54,13 @@ def digests(path: Path) -> dict[str, str]:
 def test_it_writes_what_it_is_told_to_and_nothing_else(name: FormatName, trained: TrainedScene, tmp_path: Path):
     found = written(name, trained, tmp_path / "given")
     assert [path.name for path in tmp_path.iterdir()] == ["given"]
-    assert (tmp_path / "given").is_dir() == bool(FORMATS[name].folder)
+    assert (tmp_path / "given").is_dir() == bool(FORMATS[name].is_folder)
     assert digests(tmp_path / "given")
     assert all(isinstance(note, str) for note in found["notes"])
-    if FORMATS[name].folder:
-        check_target(name, tmp_path / "given")  # the next export takes its place
+    if FORMATS[name].is_folder:
+        list_files(tmp_path / "given", name)
+    given = tmp_path / "given" if name != "splat" else (tmp_path / "given").rename(tmp_path / "given.splat")
+    check_target(name, given)  # the next export takes its place
 
 
 def test_the_same_scene_gives_the_same_files(name: FormatName, trained: TrainedScene, tmp_path: Path):
@@ -155,7 +158,27 @@ def test_a_place_with_other_things_in_it_is_refused(name: FormatName, tmp_path: 
     place = tmp_path / "folder"
     with pytest.raises(S3DError, match=f"{place} is"):
         check_target(name, place)
-    if FORMATS[name].folder:
-        with pytest.raises(S3DError, match="is a file"):
-            check_target(name, tmp_path / "file")
+    with pytest.raises(S3DError, match="is a file" if FORMATS[name].is_folder else "is no earlier export"):
+        check_target(name, tmp_path / "file")
     check_target(name, tmp_path / "nowhere" / "yet")
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if FORMATS[name].is_folder])
+def test_what_was_put_beside_an_export_is_not_lost(name: FormatName, trained: TrainedScene, tmp_path: Path):
+    """Another scene's files in the same folder look like those of this format."""
+    written(name, trained, tmp_path / "out")
+    list_files(tmp_path / "out", name)
+    for foreign in ("scene0011_00.txt", "scan_1.ply"):
+        (tmp_path / "out" / foreign).write_text("years")
+        with pytest.raises(S3DError, match="is not empty"):
+            check_target(name, tmp_path / "out")
+        (tmp_path / "out" / foreign).unlink()
+
+
+def test_a_run_and_a_scene_are_not_written_over(name: FormatName, tmp_path: Path):
+    (tmp_path / "run.json").write_text('{"format_version": 1}')
+    (tmp_path / "transforms.json").write_text("{}")
+    (tmp_path / "proxy.ply").write_bytes(b"ply\nformat ascii 1.0")
+    for file in ("run.json", "proxy.ply"):
+        with pytest.raises(S3DError, match=r"is no earlier export|is a file"):
+            check_target(name, tmp_path / file)

@@ -185,6 +185,8 @@ def test_undo_gives_the_very_same_tensors_and_redo_what_was_undone():
         (Scale((BOX,), 0.0), "scale with 0 makes no sense"),
         (Scale((BOX,), float("nan")), "scale with nan makes no sense"),
         (Rotate((BOX,), (0.0, 0.0, 0.0), 10.0), "rotate with 0, 0, 0, 10 makes no sense"),
+        (Rotate((BOX,), (1e-300, 0.0, 0.0), 10.0), "rotate with 1e-300, 0, 0, 10 makes no sense"),
+        (Move((BOX,), (1e300, 0.0, 0.0)), r"move with 1e\+300, 0, 0 makes no sense"),
         (Move((BOX,), (float("inf"), 0.0, 0.0)), "move with inf, 0, 0 makes no sense"),
         (Recolour((BOX,), (2.0, 0.0, 0.0)), "recolour with 2, 0, 0, 1 makes no sense"),
         (Recolour((BOX,), (1.0, 0.0, 0.0), -1.0), "recolour with 1, 0, 0, -1 makes no sense"),

@@ -19,7 +19,7 @@ VOXEL = 0.05
 
 
 def exported(name: FormatName, out: Path, **options: Any) -> dict[str, Any]:
-    if FORMATS[name].folder:
+    if FORMATS[name].is_folder:
         out.mkdir()
     return exporter(name)(tiny_trained(), out, ExportOptions(**{"voxel": VOXEL, **options}), silent)
 

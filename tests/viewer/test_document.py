@@ -120,3 +120,20 @@ def test_nothing_is_written_into_the_run(run: Path):
     document.regroup(document.run.config.instances)
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == files
     assert open_trained(run).field.anchor_count == document.run.field.anchor_count
+
+
+def test_objects_of_other_thresholds_are_saved_before_they_are_edited(run: Path) -> None:
+    document = Document(run)
+    own = document.run.config.instances
+    other = replace(own, relift=replace(own.relift, min_size=own.relift.min_size + 1))
+    found = document.regroup(other)
+    with pytest.raises(S3DError, match="these objects are in no run yet"):
+        document.do(Recolour((int(found.instance_id[0]),), (1.0, 0.0, 0.0)))
+    saved = open_trained(document.save("it's regrouped"))
+    assert saved.config.instances == other
+    assert not (saved.folder.root / "edits.json").exists()
+    document.regroup(own)
+    document.do(Recolour((int(document.scene.instances.instance_id[0]),), (1.0, 0.0, 0.0)))
+    edited = Document(document.save("coloured"))
+    with pytest.raises(S3DError, match="was edited: it cannot be aggregated"):
+        edited.regroup(other)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("s3d_splat")
 
 _RATE = 24  # frames per second
+_RECORDING = threading.Lock()  # one film at a time, whichever browser asks: names of files are given one after the other
 _HELP = "Go somewhere and add the view; the film leads through all of them, in the mode that is shown."
 
 
@@ -32,7 +33,6 @@ class FilmPanel:
     def __init__(self, gui: GuiApi, session: Session) -> None:
         self._session = session
         self.views: list[BrowserCamera] = []
-        self._recording = threading.Lock()
         self.message = gui.add_markdown(_HELP)
         self.add = gui.add_button("Add this view")
         self.clear = gui.add_button("Forget the views", disabled=True)
@@ -49,7 +49,8 @@ class FilmPanel:
         self.message.content = f"{_HELP}  \nViews: {len(self.views)}"
 
     def _recorded(self) -> None:
-        if not self._recording.acquire(blocking=False):
+        if not _RECORDING.acquire(blocking=False):
+            self._say("Another film is being recorded; try again when it is done.")
             return
         try:
             frames = max(2, round(float(self.seconds.value) * _RATE))
@@ -67,7 +68,7 @@ class FilmPanel:
             log.exception("a film could not be recorded")
             self._say("Something went wrong; the terminal says what.")
         finally:
-            self._recording.release()
+            _RECORDING.release()
 
     def _images(self, path: Sequence[BrowserCamera]) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         scene, state = self._session.document.scene, self._session.state

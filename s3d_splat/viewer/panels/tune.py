@@ -35,22 +35,23 @@ class TunePanel:
         threshold = own.aggregation.feature_threshold
         self.message = gui.add_markdown(_HELP)
         self.automatic = gui.add_checkbox("Ask the masks", threshold is None, hint="how alike parts of one object are")
-        self.feature = gui.add_slider(
-            "Alike (%)", 1, 60, 1, _percent(threshold or _USUAL), hint="Parts whose features differ by less are one object"
+        self.feature = _slider(
+            gui, "Alike (%)", 1, 60, 1, _percent(threshold or _USUAL), "Parts whose features differ by less are one object"
         )
-        self.agreement = gui.add_slider(
-            "Agreement (%)", 30, 100, 5, _percent(own.relift.agreement), hint="Share of a mask that joins two parts"
+        self.agreement = _slider(
+            gui, "Agreement (%)", 30, 100, 5, _percent(own.relift.agreement), "Share of a mask that joins two parts"
         )
-        self.persistence = gui.add_slider(
+        self.persistence = _slider(
+            gui,
             "Trust in ids (%)",
             10,
             105,
             5,
             _percent(own.relift.persistence),
-            hint="Mask ids that go on in so many of their views are objects as they are; over 100: none is",
+            "Mask ids that go on in so many of their views are objects as they are; over 100: none is",
         )
-        self.smallest = gui.add_slider(
-            "Smallest object", 1, 200, 1, own.relift.min_size, hint="Gaussians; smaller ones are dropped"
+        self.smallest = _slider(
+            gui, "Smallest object", 1, 200, 1, own.relift.min_size, "Gaussians; smaller ones are dropped"
         )
         self.reset = gui.add_button("The run's own thresholds")
         for slider in (self.automatic, self.feature, self.agreement, self.persistence, self.smallest):
@@ -99,6 +100,11 @@ class TunePanel:
 
     def _ask(self, options: InstanceOptions, delay: float) -> None:
         self._slow.ask(self._session.client.client_id, lambda: self.find(options), delay)
+
+
+def _slider(gui: GuiApi, label: str, low: int, high: int, step: int, value: int, hint: str) -> Any:
+    """A slider that reaches as far as the value of the run at least."""
+    return gui.add_slider(label, min(low, value), max(high, value), step, value, hint=hint)
 
 
 def _percent(share: float) -> int:

@@ -40,8 +40,8 @@ class ViewPanel:
         self.help = gui.add_markdown("")
         self.height = gui.add_slider(
             "Detail",
-            min=120,
-            max=1080,
+            min=min(120, session.state.height),
+            max=max(1080, session.state.height),
             step=60,
             initial_value=session.state.height,
             hint="Rows of pixels of a still picture",
