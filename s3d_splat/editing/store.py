@@ -64,7 +64,7 @@ def _step(path: Path, number: int, value: Any) -> Operation:
     given = {name: entry for name, entry in value.items() if name != "operation"}
     try:
         return dacite.from_dict(kind, given, dacite.Config(strict=True, cast=[tuple], type_hooks={float: _number}))
-    except (dacite.DaciteError, TypeError, ValueError) as error:
+    except (dacite.DaciteError, TypeError, ValueError, OverflowError) as error:
         raise _damaged(path, f"step {number} ({value['operation']}): {error}") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from s3d_splat.ask.run import LateSearch
 from s3d_splat.errors import S3DError
@@ -23,7 +24,7 @@ class Questions:
         self._search, self._asked = new_search(), document.run
 
     def ask(self, text: str) -> Answer:
-        """The objects that a sentence names, best first.
+        """The objects that a sentence names, best first; of the saved run, without those that have been removed since.
 
         Raises:
             S3DError: the sentence cannot be understood, the encoder cannot be loaded, or the run has no objects.
@@ -38,4 +39,11 @@ class Questions:
         with self._lock:
             if self._asked is not self._document.run:
                 self._search, self._asked = self._new_search(), self._document.run
-            return self._search.open(self._document.root).ask(text, self._options)
+            answer = self._search.open(self._document.root).ask(text, self._options)
+        if not self._document.steps:
+            return answer
+        living = set(self._document.scene.instances.instance_id.tolist())
+        hits = tuple(hit for hit in answer.hits if hit.id in living)
+        note = answer.note or "what was found has been removed"
+        understood = f"{answer.understood} (asked of what is saved: places and colours are those before the edits)"
+        return replace(answer, understood=understood, hits=hits, note="" if hits else note)

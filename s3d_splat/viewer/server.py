@@ -14,7 +14,6 @@ from s3d_splat.errors import S3DError
 from s3d_splat.query.options import QueryOptions
 from s3d_splat.viewer.cameras import start_view
 from s3d_splat.viewer.document import Document
-from s3d_splat.viewer.guard import is_loopback
 from s3d_splat.viewer.options import ViewOptions
 from s3d_splat.viewer.panels.sidebar import Sidebar, add_sidebar
 from s3d_splat.viewer.questions import Questions
@@ -64,8 +63,8 @@ class Viewer:
     @property
     def url(self) -> str:
         """Where browsers find it."""
-        host = "127.0.0.1" if is_loopback(self._options.host) else self._options.host
-        return f"http://{host}:{self._options.port}"
+        host = self._options.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._options.port}"
 
     def wait(self) -> None:
         """Until `stop`, or until the user interrupts."""
