@@ -34,7 +34,8 @@ $(DEMO)/run/report.html: $(DEMO)/run/instances.npz | setup
 	$(BIN)/s3d-splat evaluate run $(DEMO)/run
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore tests/viewer
+	$(BIN)/python -m pytest tests/viewer  # a server and a browser that share a process with nothing else
 
 lint: setup
 	$(BIN)/ruff check .
