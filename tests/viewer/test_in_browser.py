@@ -56,9 +56,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(viewer: Viewer, browser: Browser) -> Iterator[Page]:
     """A new page that shows its first full picture, with its panels."""
-    before = list(viewer.sessions.values())  # of pages that are just being closed
+    wait_until(lambda: not viewer.sessions, what="the end of the pages before")  # a session must be that of its page
     page = browser.open(viewer.url)
-    page.session = new_session(viewer, page, before)
+    page.session = new_session(viewer, page, [])
     wait_until(lambda: page.shows("Edit", "[role=tab]"), what="the panels")
     yield page
     page.close()
